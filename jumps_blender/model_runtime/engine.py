@@ -1,0 +1,62 @@
+"""What every engine is: a way from an observation to an estimate of all 28 joints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import JumpsError
+from ..keypoints.track import Observation
+
+Progress = Callable[[float], None]  # called with the share done, in [0, 1]
+CancelQuery = Callable[[], bool]  # asked often; True stops the work
+
+
+class EngineCancelled(JumpsError):
+    """The caller's CancelQuery answered True."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled.")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An engine's own output for all joints, observed ones included; finite everywhere.
+
+    positions: float32 (F, 28, 2), pixels, x right, y down
+    uncertainty: float32 (F, 28), pixels, one standard deviation along each axis
+    """
+
+    positions: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """An upsampler.
+
+    ``name`` is what users choose it by; ``identity`` adds what makes results repeatable, such as
+    the weights' hash.
+    """
+
+    name: str
+    identity: str
+
+    def estimate(
+        self,
+        observation: Observation,
+        progress: Progress | None = None,
+        cancelled: CancelQuery | None = None,
+    ) -> Estimate:
+        """Estimate all joints; raises EngineCancelled when ``cancelled`` answers True."""
+
+
+def checkpoint(done: float, progress: Progress | None, cancelled: CancelQuery | None) -> None:
+    """Between two pieces of work: ask whether to stop, tell how far it is."""
+    if cancelled is not None and cancelled():
+        raise EngineCancelled
+    if progress is not None:
+        progress(done)

@@ -1,0 +1,328 @@
+"""Training samples for engine ``direct``: mocap through random cameras, spoilt at random.
+
+Every sample is a window of a clip at a random frame rate, mirrored or not, with bones rescaled,
+seen by a random static camera; of its joints some are given, with holes, detector noise, swaps and
+shifted definitions; the target is always the whole, clean skeleton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jumps_blender.model_runtime import features
+from jumps_blender.model_runtime.cameras import FOCAL
+from jumps_blender.model_runtime.detector_noise import detect
+from jumps_blender.model_runtime.mocap import MocapArchive
+from jumps_blender.skeletons import COMMON12, JOINTS, MIRROR, PARENTS, joint_index
+
+# Whole subjects kept from training for choosing between models: walks, runs, acrobatics, ballet,
+# household actions and martial arts, about a tenth of the minutes.
+VALIDATION_SUBJECTS = frozenset({"cmu_02", "cmu_08", "cmu_10", "cmu_49", "cmu_55", "cmu_131"})
+
+_LIMBS = [
+    [joint_index(f"{side}_{part}") for part in parts]
+    for side in ("l", "r")
+    for parts in (("elbow", "wrist", "hand"), ("knee", "ankle", "foot", "toe"))
+]
+_EXTRAS = [
+    [joint_index("l_toe"), joint_index("r_toe")],
+    [joint_index("l_hand"), joint_index("r_hand")],
+    [joint_index("head_top")],
+]
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are drawn; the defaults are those of the committed weights."""
+
+    frames: int = 64
+    slowest_fps: float = 20.0
+    fastest_fps: float = 40.0
+    clean_share: float = 0.45  # all given joints seen exactly, as in the protocol's Table I
+    bone_scale_sigma: float = 0.06
+    clip_length_power: float = 0.75  # a clip is drawn with probability ~ length ** power
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Network input and target for B samples of T frames, in body units (see features.py).
+
+    features: float32 (B, T, FEATURES)
+    inside: float32 (B, T, 1), 0 beyond a short clip's end
+    base: float32 (B, T, 28, 2), what the network's offsets are added to
+    target: float32 (B, T, 28, 2)
+    weight: float32 (B, T, 28), 0 for joints that were not measured and frames beyond the end
+    head: float32 (B, T, 1), the head's size
+    """
+
+    features: NDArray[np.float32]
+    inside: NDArray[np.float32]
+    base: NDArray[np.float32]
+    target: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    head: NDArray[np.float32]
+
+
+def _ancestor_matrix() -> NDArray[np.float32]:
+    """(28, 28): row j sums the bones (child minus parent) from the pelvis to joint j."""
+    matrix = np.zeros((28, 28), np.float32)
+    for joint in range(28):
+        step = joint
+        while PARENTS[step] >= 0:
+            matrix[joint, step] = 1
+            step = PARENTS[step]
+    return matrix
+
+
+class SampleStream:
+    """Endless random batches from some subjects of an archive."""
+
+    def __init__(
+        self,
+        archive: MocapArchive,
+        clips: list[int],
+        settings: SampleSettings,
+        seed: int,
+    ) -> None:
+        self.settings = settings
+        self._archive = archive
+        self._rng = np.random.default_rng(seed)
+        self._clips = [archive.clip(number) for number in clips]
+        lengths = np.array([len(clip.xyz) for clip in self._clips], float)
+        weight = lengths**settings.clip_length_power
+        self._probability = weight / weight.sum()
+        self._ancestors = _ancestor_matrix()
+        self._parents = np.maximum(PARENTS, 0)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Yield batches of ``size`` samples for ever."""
+        while True:
+            yield self.batch(size)
+
+    def batch(self, size: int) -> Batch:
+        """Draw one batch of ``size`` samples."""
+        rng, t = self._rng, self.settings.frames
+        xyz = np.zeros((size, t, 28, 3), np.float32)
+        valid = np.zeros((size, 28), bool)
+        length = np.zeros(size, int)
+        step = np.zeros(size)
+        for sample, number in enumerate(
+            rng.choice(len(self._clips), size=size, p=self._probability)
+        ):
+            xyz[sample], length[sample], step[sample] = self._window(number)
+            valid[sample] = self._clips[number].valid
+        xyz, valid = self._mirrored(xyz, valid)
+        xyz = self._rescaled(xyz)
+        points, depth = self._seen(xyz)
+        head_m = np.linalg.norm(xyz[:, :, 6] - xyz[:, :, 7], axis=-1).mean(axis=1)
+        head_m = np.where(valid[:, 6] & valid[:, 7], head_m, 0.20)
+        head = (head_m[:, None] * FOCAL / depth[:, :, 4]).astype(np.float32)
+        positions, confidence = self._spoilt(points, depth, head, valid, length)
+        return _batch(positions, confidence, points, valid, length, step, head)
+
+    def _window(self, number: int) -> tuple[NDArray[np.float32], int, float]:
+        """A random piece of a clip at a random rate: (T, 28, 3), its length, seconds per frame."""
+        rng, settings = self._rng, self.settings
+        clip = self._clips[number]
+        rate = rng.uniform(settings.slowest_fps, settings.fastest_fps)
+        if rng.random() < 0.4:
+            rate = 30.0
+        stride = clip.fps / rate
+        available = int((len(clip.xyz) - 1) / stride) + 1
+        length = min(settings.frames, available)
+        if rng.random() < 0.06:
+            length = int(rng.integers(1, length + 1))
+        start = rng.uniform(0, len(clip.xyz) - 1 - (length - 1) * stride)
+        place = np.minimum(start + np.arange(length) * stride, len(clip.xyz) - 1)
+        low = np.minimum(place.astype(int), max(len(clip.xyz) - 2, 0))
+        share = (place - low).astype(np.float32)[:, None, None]
+        high = np.minimum(low + 1, len(clip.xyz) - 1)
+        window = np.empty((settings.frames, 28, 3), np.float32)
+        window[:length] = clip.xyz[low] * (1 - share) + clip.xyz[high] * share
+        window[length:] = window[length - 1]
+        return window, length, 1.0 / rate
+
+    def _mirrored(self, xyz: NDArray, valid: NDArray) -> tuple[NDArray, NDArray]:
+        flip = self._rng.random(len(xyz)) < 0.5
+        order = list(MIRROR)
+        mirrored = xyz[:, :, order] * np.array([-1, 1, 1], np.float32)
+        return (
+            np.where(flip[:, None, None, None], mirrored, xyz),
+            np.where(flip[:, None], valid[:, order], valid),
+        )
+
+    def _rescaled(self, xyz: NDArray) -> NDArray:
+        """Other people: bones lengthened or shortened, left and right alike."""
+        rng, sigma = self._rng, self.settings.bone_scale_sigma
+        scale = np.exp(rng.standard_normal((len(xyz), 28), np.float32) * sigma)
+        scale = np.where(np.arange(28) > np.array(MIRROR), scale[:, list(MIRROR)], scale)
+        # The clavicles and the spine's pieces change together: a broad or a long trunk.
+        trunk = [joint_index(n) for n in ("spine", "spine2", "spine3", "spine4", "neck")]
+        scale[:, trunk] = scale[:, trunk[:1]]
+        for side in ("l", "r"):
+            scale[:, JOINTS.index(f"{side}_clavicle")] = scale[:, JOINTS.index(f"{side}_shoulder")]
+        scale[rng.random(len(xyz)) < 0.25] = 1.0
+        bones = xyz - xyz[:, :, self._parents]
+        bones *= scale[:, None, :, None]
+        return xyz[:, :, 4:5] + self._ancestors @ bones
+
+    def _seen(self, xyz: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Project through one random static camera each: pixels and depth."""
+        rng, size = self._rng, len(xyz)
+        yaw = rng.uniform(0, 2 * np.pi, size)
+        elevation = np.deg2rad(rng.uniform(-20, 40, size))
+        roll = np.deg2rad(np.clip(rng.normal(0, 4, size), -12, 12))
+        pelvis = xyz[:, :, 4]
+        centre = pelvis.mean(axis=1)
+        reach = np.linalg.norm(pelvis - centre[:, None], axis=-1).max(axis=1)
+        distance = rng.uniform(2.2, 10.0, size) + reach * rng.uniform(1.0, 2.0, size)
+        zero = np.zeros(size)
+        backward = np.stack(
+            [np.cos(elevation) * np.cos(yaw), np.cos(elevation) * np.sin(yaw), np.sin(elevation)],
+            axis=-1,
+        )
+        right = np.stack([-np.sin(yaw), np.cos(yaw), zero], axis=-1)
+        down = np.cross(-backward, right)
+        cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
+        right, down = cos * right + sin * down, cos * down - sin * right
+        axes = np.stack([right, down, -backward], axis=1)
+        # The person need not be in the middle of the picture.
+        aside = rng.normal(0, 0.12, (size, 2)) * distance[:, None]
+        eye = centre + distance[:, None] * backward
+        eye = eye + aside[:, :1] * right + aside[:, 1:] * down
+        local = np.einsum("btjc,bdc->btjd", xyz - eye[:, None, None], axes)
+        depth = np.maximum(local[..., 2], 0.3)
+        points = local[..., :2] / depth[..., None] * FOCAL
+        return points.astype(np.float32), depth.astype(np.float32)
+
+    def _spoilt(
+        self,
+        points: NDArray,
+        depth: NDArray,
+        head: NDArray,
+        valid: NDArray,
+        length: NDArray,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What the network is given: positions (B, T, 28, 2) and confidence (B, T, 28)."""
+        rng, (size, t) = self._rng, points.shape[:2]
+        given = np.zeros((size, 28), bool)
+        given[:, list(COMMON12)] = True
+        for extra in _EXTRAS:
+            given[np.ix_(rng.random(size) < 0.15, extra)] = True
+        clean = rng.random(size) < self.settings.clean_share
+        given &= valid
+
+        noisy = ~clean & (rng.random(size) < 0.6)
+        strength = np.where(noisy, rng.uniform(0.05, 1.1, size), 0.0)
+        detected = detect(points, depth, head, rng, strength)
+        pick = noisy[:, None, None]
+        positions = np.where(pick[..., None], detected.positions, points)
+        confidence = np.where(pick, detected.confidence, 1.0).astype(np.float32)
+        flat = ~noisy & (rng.random(size) < 0.3)  # formats without confidences, or capped ones
+        confidence[flat] *= rng.uniform(0.3, 1.0, (flat.sum(), 1, 1)).astype(np.float32)
+
+        seen = np.broadcast_to(given[:, None], (size, t, 28)).copy()
+        for sample in np.flatnonzero(~clean):
+            self._hide(seen[sample], int(length[sample]))
+        confidence *= seen
+        empty = ~(confidence > 0).any(axis=(1, 2))
+        confidence[empty] = given[empty, None]
+        positions[empty] = points[empty]
+        return positions * (confidence > 0)[..., None], confidence
+
+    def _hide(self, seen: NDArray[np.bool_], length: int) -> None:
+        """Make holes in one sample (T, 28), in place: what an obstacle or a picture's edge hides."""
+        rng = self._rng
+        for limb in _LIMBS:
+            if rng.random() < 0.3:
+                cut = limb[int(rng.integers(0, 2)) :]
+                a, b = self._span(length, 2, 56)
+                seen[a:b, cut] = False
+        for _ in range(rng.poisson(1.5)):
+            a, b = self._span(length, 1, 40)
+            seen[a:b, rng.choice(COMMON12)] = False
+        if rng.random() < 0.3:
+            a, b = self._span(length, 1, 30)
+            seen[a:b] = False
+        if rng.random() < 0.2:
+            seen &= rng.random(seen.shape) >= rng.uniform(0.02, 0.3)
+        kind = rng.random()
+        if kind < 0.05:  # cut off by the picture's lower edge
+            seen[:, [j for limb in (_LIMBS[1], _LIMBS[3]) for j in limb]] = False
+        elif kind < 0.10:
+            seen[:, _LIMBS[int(rng.integers(4))]] = False
+        elif kind < 0.14:
+            seen[:, rng.choice(COMMON12)] = False
+
+    def _span(self, length: int, least: int, most: int) -> tuple[int, int]:
+        count = int(self._rng.integers(least, most + 1))
+        start = int(self._rng.integers(1 - count, length)) if length > 1 else 0
+        return max(start, 0), start + count
+
+
+def _batch(
+    positions: NDArray,
+    confidence: NDArray,
+    points: NDArray,
+    valid: NDArray,
+    length: NDArray,
+    step: NDArray,
+    head: NDArray,
+) -> Batch:
+    size, t = confidence.shape[:2]
+    inside = (np.arange(t) < length[:, None])[..., None]
+    bridged, age = _bridged(positions, (confidence > 0) & inside, step)
+    body = features.locate(bridged, age)
+    unit = _smoothed_inside(body.unit[..., 0], length)[..., None]
+    network_input = np.empty((size, t, features.FEATURES), np.float32)
+    for sample in range(size):  # a window's own rate and length
+        n = length[sample]
+        one = features.Body(body.centre[sample, :n], unit[sample, :n], body.fresh[sample, :n])
+        network_input[sample, :n] = features.network_features(
+            bridged[sample, :n],
+            age[sample, :n],
+            confidence[sample, :n],
+            one,
+            unit[sample, :n],
+            step[sample],
+        )
+        network_input[sample, n:] = 0
+    base = features.base_positions(bridged, body, unit)
+    target = (points - body.centre) / unit[..., None]
+    weight = np.broadcast_to(valid[:, None], (size, t, 28)) * inside
+    return Batch(
+        network_input,
+        inside.astype(np.float32),
+        base.astype(np.float32),
+        target.astype(np.float32),
+        weight.astype(np.float32),
+        (head[..., None] / unit).astype(np.float32),
+    )
+
+
+def _bridged(positions: NDArray, seen: NDArray, step: NDArray) -> tuple[NDArray, NDArray]:
+    """Batched gaps.BridgedTrajectories on even steps: positions and age in seconds."""
+    size, t, joints = seen.shape
+    index = np.arange(t)[None, :, None]
+    left = np.maximum.accumulate(np.where(seen, index, -1), axis=1)
+    right = np.minimum.accumulate(np.where(seen, index, t)[:, ::-1], axis=1)[:, ::-1]
+    has_left, has_right = left >= 0, right < t
+    low = np.where(has_left, left, np.where(has_right, right, 0))
+    high = np.where(has_right, right, np.where(has_left, left, 0))
+    span = high - low
+    share = np.where(span > 0, (index - low) / np.maximum(span, 1), 0).astype(np.float32)[..., None]
+    rows, columns = np.arange(size)[:, None, None], np.arange(joints)
+    bridged = positions[rows, low, columns] * (1 - share) + positions[rows, high, columns] * share
+    age = np.minimum(np.abs(index - low), np.abs(high - index)) * step[:, None, None]
+    return bridged, np.where(has_left | has_right, age, np.inf).astype(np.float32)
+
+
+def _smoothed_inside(unit: NDArray, length: NDArray) -> NDArray[np.float32]:
+    result = features.smoothed(unit)
+    for sample in np.flatnonzero(length < unit.shape[1]):
+        result[sample, : length[sample]] = features.smoothed(unit[sample, : length[sample]])
+    return result

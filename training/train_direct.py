@@ -1,0 +1,192 @@
+"""Train engine ``direct``: ``jumps-train direct ARCHIVE --run runs/NAME``; resumes where it stopped.
+
+A run's folder holds ``state.pt`` (for resuming), ``log.csv`` and ``best.safetensors`` (the averaged
+weights that scored best on the validation subjects).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwork
+from jumps_blender.model_runtime.mocap import MocapArchive
+from jumps_blender.skeletons import COMMON12
+
+from .data import VALIDATION_SUBJECTS, Batch, SampleSettings, SampleStream
+
+MISSING16 = [joint for joint in range(28) if joint not in COMMON12]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How the network is trained; the defaults are those of the committed weights."""
+
+    steps: int = 9000
+    batch: int = 64
+    learning_rate: float = 1.5e-3
+    warmup: int = 300
+    weight_decay: float = 0.02
+    velocity_weight: float = 0.5
+    sigma_weight: float = 0.02
+    average: float = 0.999  # decay of the weights' running mean
+    validate_every: int = 500
+    seed: int = 0
+    samples: SampleSettings = field(default_factory=SampleSettings)
+
+
+class _Stream(IterableDataset):
+    """Batches as tensors; its worker's seed changes with the step, so that resuming goes on."""
+
+    def __init__(self, archive: Path, settings: TrainSettings, first_step: int) -> None:
+        self._archive, self._settings, self._first_step = archive, settings, first_step
+
+    def __iter__(self):
+        archive = MocapArchive(self._archive)
+        clips = [i for i, s in enumerate(archive.subjects) if s not in VALIDATION_SUBJECTS]
+        seed = self._settings.seed + 1_000_003 * self._first_step
+        stream = SampleStream(archive, clips, self._settings.samples, seed)
+        return (_tensors(batch) for batch in stream.batches(self._settings.batch))
+
+
+def _tensors(batch: Batch) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in vars(batch).items()}
+
+
+def losses(network: DirectNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean position error, velocity error (head sizes) and the sigma's Gaussian likelihood."""
+    offsets, log_sigma = network(batch["features"], batch["inside"])
+    error = batch["base"] + offsets - batch["target"]
+    distance = error.norm(dim=-1)
+    weight = batch["weight"]
+    count = weight.sum()
+    position = (weight * distance / batch["head"]).sum() / count
+    both = weight[:, 1:] * weight[:, :-1]
+    change = (error[:, 1:] - error[:, :-1]).norm(dim=-1)
+    velocity = (both * change / batch["head"][:, 1:]).sum() / both.sum()
+    # Isotropic in two dimensions; the error is detached so that sigma follows it, not leads it.
+    squared = distance.detach().square().clamp(max=25.0)
+    likelihood = 2 * log_sigma + 0.5 * squared * torch.exp(-2 * log_sigma)
+    return position, velocity, (weight * likelihood).sum() / count
+
+
+class Validation:
+    """Fixed samples of the validation subjects: clean ones and spoilt ones."""
+
+    def __init__(self, archive: Path, batches: int = 10) -> None:
+        data = MocapArchive(archive)
+        clips = [i for i, s in enumerate(data.subjects) if s in VALIDATION_SUBJECTS]
+        self._sets = {}
+        for name, clean in (("clean", 1.0), ("spoilt", 0.0)):
+            settings = SampleSettings(clean_share=clean, bone_scale_sigma=0.0)
+            stream = SampleStream(data, clips, settings, seed=99)
+            self._sets[name] = [_tensors(stream.batch(64)) for _ in range(batches)]
+
+    @torch.inference_mode()
+    def score(self, network: DirectNetwork) -> dict[str, float]:
+        """PCKh@0.1 and AUC of the 16 joints that are not given, and mean errors, in head sizes."""
+        scores = {}
+        for name, batches in self._sets.items():
+            errors = []
+            for batch in batches:
+                offsets, _ = network(batch["features"], batch["inside"])
+                error = (batch["base"] + offsets - batch["target"]).norm(dim=-1) / batch["head"]
+                errors.append(error[..., MISSING16][batch["weight"][..., MISSING16] > 0])
+            error = torch.cat(errors).numpy()
+            alphas = np.arange(101) / 100
+            auc = 1 - np.searchsorted(alphas, error, side="right").mean() / 101
+            scores |= {
+                f"{name}_pckh@0.1": float((error < 0.1).mean()),
+                f"{name}_auc": float(auc),
+                f"{name}_error": float(error.mean()),
+            }
+        return scores
+
+
+def train(archive: Path, run: Path, settings: TrainSettings, config: DirectConfig) -> None:
+    """Train until ``settings.steps``, starting from the run's state where there is one."""
+    run.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = DirectNetwork(config).to(device)
+    mean = DirectNetwork(config).to(device)
+    mean.load_state_dict(network.state_dict())
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    step, best = 0, -math.inf
+    state_path = run / "state.pt"
+    if state_path.exists():
+        state = torch.load(state_path, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        mean.load_state_dict(state["mean"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, best = state["step"], state["best"]
+        print(f"resuming at step {step}", flush=True)
+
+    validation = Validation(archive)
+    loader = iter(DataLoader(_Stream(archive, settings, step), batch_size=None, num_workers=1))
+    sums, since = np.zeros(3), time.perf_counter()
+    while step < settings.steps:
+        rate = settings.learning_rate * min(1, (step + 1) / settings.warmup)
+        rate *= 0.5 * (1 + math.cos(math.pi * step / settings.steps)) * 0.99 + 0.01
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = {name: value.to(device) for name, value in next(loader).items()}
+        with torch.autocast(device.type, torch.bfloat16):
+            position, velocity, likelihood = losses(network, batch)
+        loss = position + settings.velocity_weight * velocity + settings.sigma_weight * likelihood
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        decay = min(settings.average, step / (step + 50))
+        with torch.no_grad():
+            for target, source in zip(mean.parameters(), network.parameters(), strict=True):
+                target.lerp_(source, 1 - decay)
+        sums += [position.item(), velocity.item(), likelihood.item()]
+        if step % settings.validate_every and step != settings.steps:
+            continue
+
+        scores = validation.score(mean.cpu() if device.type != "cpu" else mean)
+        mean.to(device)
+        every = settings.validate_every
+        speed = every * settings.batch * settings.samples.frames / (time.perf_counter() - since)
+        row = {
+            "step": step,
+            "position": round(sums[0] / every, 5),
+            "velocity": round(sums[1] / every, 5),
+            "likelihood": round(sums[2] / every, 4),
+            **{name: round(value, 5) for name, value in scores.items()},
+            "frames_per_s": round(speed),
+        }
+        print(row, flush=True)
+        with (run / "log.csv").open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+        merit = scores["clean_auc"] + scores["spoilt_auc"]
+        if merit > best:
+            best = merit
+            save_file(mean.state_dict(), run / "best.safetensors")
+        state = {
+            "network": network.state_dict(),
+            "mean": mean.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "best": best,
+        }
+        torch.save(state, run / "state.tmp")
+        (run / "state.tmp").replace(state_path)
+        sums[:], since = 0, time.perf_counter()
