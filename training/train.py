@@ -15,7 +15,14 @@ def main() -> None:
     direct.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
     direct.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     direct.add_argument("--steps", type=int, help="optimiser steps in all")
+    baselines = commands.add_parser("baselines", help="fit the engines ridge and interpolate")
+    baselines.add_argument("archive", type=Path, help="mocap archive (.npz) to fit on")
     arguments = parser.parse_args()
+    if arguments.command == "baselines":
+        from .fit_baselines import fit_baselines
+
+        fit_baselines(arguments.archive)
+        return
 
     from jumps_blender.model_runtime.direct_network import DirectConfig
 

@@ -25,7 +25,7 @@ _PLACE_WEIGHT[_TRUNK] = 1.0
 # Keeps the centre defined when every joint is stale, and continuous on the way there.
 _STALE_WEIGHT = 1e-4
 _SPREAD_TO_UNIT = 3.0  # so that a body is about one unit high
-_SMALLEST_UNIT = 1e-3  # pixels; a body in one point has no scale to tell
+SMALLEST_UNIT = 1e-3  # pixels; a body in one point has no scale to tell
 
 # Where a joint is not seen, the network predicts its offset from these joints' mean.
 _ANCHORS: dict[str, tuple[str, ...]] = {
@@ -80,7 +80,7 @@ def locate(positions: NDArray[np.float32], age: NDArray[np.float32]) -> Body:
     centre = (positions * weight[..., None]).sum(axis=-2, keepdims=True)
     squared = ((positions - centre) ** 2).sum(axis=-1)
     spread = np.sqrt((squared * weight).sum(axis=-1, keepdims=True))
-    return Body(centre, np.maximum(_SPREAD_TO_UNIT * spread, _SMALLEST_UNIT), fresh)
+    return Body(centre, np.maximum(_SPREAD_TO_UNIT * spread, SMALLEST_UNIT), fresh)
 
 
 def smoothed(unit: NDArray[np.float32]) -> NDArray[np.float32]:

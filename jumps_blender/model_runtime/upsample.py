@@ -1,0 +1,78 @@
+"""From a person's 2D track to the complete 28-joint sequence: the job behind every front end."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from ..errors import JumpsError
+from ..keypoints.sequence import PoseSequence
+from ..keypoints.track import MIN_CONFIDENCE, PoseTrack, observe
+from .baselines import InterpolateEngine, RidgeEngine
+from .compose import joint_states, put_back
+from .engine import CancelQuery, Engine, Progress
+from .features import STANDARD_RATE
+
+# What users can choose, with the words that explain it; the first is the default.
+ENGINES = {
+    "direct": "The trained network: best and fast",
+    "ridge": "Linear regression, frame by frame: a baseline for comparison",
+    "interpolate": "Linear interpolation and the mean pose: a baseline for comparison",
+}
+
+
+def load_engine(name: str, device: str = "auto") -> Engine:
+    """Make an engine; raises JumpsError for an unknown name or where PyTorch is missing."""
+    if name == "interpolate":
+        return InterpolateEngine()
+    if name == "ridge":
+        return RidgeEngine()
+    if name == "direct":
+        if importlib.util.find_spec("torch") is None:
+            raise JumpsError(
+                "PyTorch is not installed in this Python, and engine direct needs it; "
+                "install torch (pip install torch) or choose another engine."
+            )
+        # Not at the top: importing PyTorch takes seconds and Blender's own Python lacks it.
+        from .direct import DirectEngine
+
+        return DirectEngine(device)
+    raise JumpsError(f"Engine {name!r} is not known; choose one of {', '.join(ENGINES)}.")
+
+
+def upsample_track(
+    track: PoseTrack,
+    *,
+    engine: str = "direct",
+    device: str = "auto",
+    min_confidence: float = MIN_CONFIDENCE,
+    progress: Progress | None = None,
+    cancelled: CancelQuery | None = None,
+) -> PoseSequence:
+    """Find all 28 joints of a tracked person in every frame.
+
+    Joints below ``min_confidence`` count as missing. Observed joints come out as they went in.
+    Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
+    EngineCancelled.
+    """
+    observation = observe(track, min_confidence)
+    loaded = load_engine(engine, device)
+    estimate = loaded.estimate(observation, progress, cancelled)
+    put_back(observation, estimate.positions)
+    if not (np.isfinite(estimate.positions).all() and np.isfinite(estimate.uncertainty).all()):
+        raise JumpsError(
+            f"{track.source}: engine {engine} made a number that is not finite; please report it."
+        )
+    return PoseSequence(
+        positions=estimate.positions,
+        state=joint_states(observation),
+        confidence=observation.confidence,
+        uncertainty=estimate.uncertainty,
+        times=observation.times,
+        fps=track.fps or STANDARD_RATE,
+        image_size=track.image_size,
+        person=track.person,
+        source=track.source,
+        engine=loaded.identity,
+    )
