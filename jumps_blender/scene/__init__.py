@@ -1,0 +1,1 @@
+"""Blender data: empties, actions, armature, bake, export. Never imports torch."""

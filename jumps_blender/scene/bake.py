@@ -1,0 +1,217 @@
+"""The armature's motion as plain bone keyframes, sampled from what Blender shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+from bpy.types import Action, Object, Scene
+from numpy.typing import NDArray
+
+from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
+from .keyframes import channelbag_for, write_curve
+from .result import Result
+
+Progress = Callable[[float], None]
+
+
+def bake(result: Result, progress: Progress | None = None) -> Action:
+    """Sample the bones where their empties hold them and key them, frame by frame.
+
+    Afterwards the armature has an action of its own with location and rotation keys on every whole
+    scene frame of the clip, and its constraints are muted. Baking again follows the empties again
+    and gives the same action anew. Raises JumpsError when the result lacks objects.
+    """
+    armature = result.armature
+    first, last = result.frame_range
+    frames = np.arange(first, last + 1)
+    animation = armature.animation_data_create()
+    previous, muted = animation.action, _muted(armature)
+    poses = [bone.matrix_basis.copy() for bone in armature.pose.bones]
+    try:
+        animation.action = None
+        _mute(armature, [False] * len(muted))
+        for bone in armature.pose.bones:
+            bone.matrix_basis.identity()
+        matrices, _ = sample_pose(armature, frames, progress)
+    except BaseException:
+        animation.action = previous
+        _mute(armature, muted)
+        for bone, basis in zip(armature.pose.bones, poses, strict=True):
+            bone.matrix_basis = basis
+        raise
+    action = bpy.data.actions.new(f"{armature.name} Bake")
+    action["jumps_result"] = result.id
+    write_pose(action, armature, frames, matrices)
+    _mute(armature, [True] * len(muted))
+    if previous is not None and previous.get("jumps_result") == result.id and not previous.users:
+        name = previous.name
+        bpy.data.actions.remove(previous)
+        action.name = name
+    return action
+
+
+def sample_pose(
+    armature: Object, frames: NDArray[np.integer], progress: Progress | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Every bone's matrix and the object's, as the scene shows them at whole frames.
+
+    frames: (F,), scene frames
+    Returns float64 (F, B, 4, 4), armature space, in the order of ``pose.bones``, and
+    float64 (F, 4, 4), the object's world matrix. The user's scene does not leave its frame: the
+    armature is evaluated in a scene of its own, without everything that it doesn't depend on.
+    """
+    bones = len(armature.pose.bones)
+    matrices = np.empty((len(frames), bones, 4, 4), np.float32)
+    world = np.empty((len(frames), 4, 4))
+    with scratch_scene([armature]) as scene:
+        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+        for row, frame in enumerate(frames):
+            scene.frame_set(int(frame))
+            evaluated = armature.evaluated_get(depsgraph)
+            evaluated.pose.bones.foreach_get("matrix", matrices[row].ravel())
+            world[row] = evaluated.matrix_world
+            if progress is not None and row % 100 == 0:
+                progress(row / len(frames))
+    # Blender hands out matrices column by column.
+    return matrices.swapaxes(-1, -2).astype(np.float64), world
+
+
+@contextmanager
+def scratch_scene(objects: Sequence[Object]) -> Iterator[Scene]:
+    """A scene that shows just these objects and goes away afterwards."""
+    scene = bpy.data.scenes.new("JUMPS scratch")
+    try:
+        for item in objects:
+            scene.collection.objects.link(item)
+        yield scene
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def rest_matrices(armature: Object) -> NDArray[np.float64]:
+    """(B, 4, 4), each bone's rest matrix in armature space, in the order of ``pose.bones``."""
+    return np.array([bone.bone.matrix_local for bone in armature.pose.bones], np.float64)
+
+
+def write_pose(
+    action: Action,
+    armature: Object,
+    frames: NDArray[np.integer],
+    matrices: NDArray[np.float64],
+) -> None:
+    """Key all bones so that they take the given places; bones keep their lengths.
+
+    frames: (F,), scene frames
+    matrices: (F, B, 4, 4), armature space, in the order of ``pose.bones``; scale and shear are
+        dropped
+    """
+    bones = list(armature.pose.bones)
+    parents = [bones.index(bone.parent) if bone.parent is not None else -1 for bone in bones]
+    location, rotation = local_channels(rest_matrices(armature), parents, matrices)
+    channelbag = channelbag_for(action, armature)
+    for index, bone in enumerate(bones):
+        bone.rotation_mode = "QUATERNION"
+        bone.scale = (1.0, 1.0, 1.0)
+        place, turn = bone.path_from_id("location"), bone.path_from_id("rotation_quaternion")
+        for axis in range(3):
+            write_curve(channelbag, place, axis, frames, location[:, index, axis])
+        for component in range(4):
+            write_curve(channelbag, turn, component, frames, rotation[:, index, component])
+
+
+def local_channels(
+    rest: NDArray[np.float64], parents: Sequence[int], matrices: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What Blender calls a bone's basis: its pose relative to its rest pose and its parent's pose.
+
+    rest: (B, 4, 4), armature space; parents: (B,), -1 where none; matrices: (F, B, 4, 4)
+    Returns location (F, B, 3) and unit quaternions wxyz (F, B, 4) without jumps of sign.
+    """
+    posed = without_scale(matrices)
+    basis = np.empty_like(posed)
+    for bone, parent in enumerate(parents):
+        if parent < 0:
+            basis[:, bone] = np.linalg.inv(rest[bone]) @ posed[:, bone]
+        else:
+            offset = np.linalg.inv(rest[parent]) @ rest[bone]
+            basis[:, bone] = np.linalg.inv(posed[:, parent] @ offset) @ posed[:, bone]
+    return basis[..., :3, 3], _continuous(quaternions(basis[..., :3, :3]))
+
+
+def without_scale(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 4, 4) affine -> the same places, turned but neither scaled nor sheared.
+
+    Keeps the direction of the bone's own axis (y) and, as far as it can, that of its z axis.
+    """
+    rigid = np.zeros_like(matrices)
+    rigid[..., 3, 3] = 1.0
+    rigid[..., :3, 3] = matrices[..., :3, 3]
+    along = _unit(matrices[..., :3, 1], (0.0, 1.0, 0.0))
+    side = _unit(np.cross(along, matrices[..., :3, 2]), (1.0, 0.0, 0.0))
+    rigid[..., :3, 0] = side
+    rigid[..., :3, 1] = along
+    rigid[..., :3, 2] = np.cross(side, along)
+    return rigid
+
+
+def _unit(
+    vectors: NDArray[np.float64], fallback: tuple[float, float, float]
+) -> NDArray[np.float64]:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.where(lengths > 1e-12, vectors / np.maximum(lengths, 1e-12), np.array(fallback))
+
+
+def quaternions(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation matrices (..., 3, 3) -> unit quaternions wxyz (..., 4), of either sign.
+
+    Of the four ways to solve for a quaternion, takes each time the one that divides by the
+    largest component (Shepperd 1978).
+    """
+    m = rotations
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    squares = np.stack([trace, m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]], -1)
+    x, y, z = m[..., 2, 1], m[..., 0, 2], m[..., 1, 0]
+    xt, yt, zt = m[..., 1, 2], m[..., 2, 0], m[..., 0, 1]
+    candidates = np.stack(
+        [
+            np.stack([1 + trace, x - xt, y - yt, z - zt], -1),
+            np.stack([x - xt, 1 + 2 * m[..., 0, 0] - trace, zt + z, y + yt], -1),
+            np.stack([y - yt, zt + z, 1 + 2 * m[..., 1, 1] - trace, xt + x], -1),
+            np.stack([z - zt, y + yt, xt + x, 1 + 2 * m[..., 2, 2] - trace], -1),
+        ],
+        -2,
+    )
+    best = squares.argmax(axis=-1)
+    chosen = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
+    return np.asarray(chosen / np.linalg.norm(chosen, axis=-1, keepdims=True))
+
+
+def _continuous(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Flip signs along the frames (F, B, 4) so that neighbours interpolate the short way."""
+    signs = np.ones(rotation.shape[:-1])
+    dots = np.sum(rotation[1:] * rotation[:-1], axis=-1)
+    signs[0] = np.where(rotation[0, :, 0] < 0, -1.0, 1.0)
+    signs[1:] = np.where(dots < 0, -1.0, 1.0)
+    return rotation * np.cumprod(signs, axis=0)[..., None]
+
+
+def _own_constraints(armature: Object) -> list[bpy.types.Constraint]:
+    return [
+        constraint
+        for bone in armature.pose.bones
+        for constraint in bone.constraints
+        if constraint.name in (FOLLOWS_POSITION, FOLLOWS_DIRECTION)
+    ]
+
+
+def _muted(armature: Object) -> list[bool]:
+    return [constraint.mute for constraint in _own_constraints(armature)]
+
+
+def _mute(armature: Object, muted: Sequence[bool]) -> None:
+    for constraint, mute in zip(_own_constraints(armature), muted, strict=True):
+        constraint.mute = mute

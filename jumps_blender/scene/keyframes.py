@@ -1,0 +1,58 @@
+"""F-curves written in bulk: one slot, one channelbag, whole arrays.
+
+``keyframe_insert`` looks up the curve and re-sorts it for every single key.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import bpy
+import numpy as np
+from bpy.types import Action, ActionChannelbag, Object
+from numpy.typing import NDArray
+
+Interpolation = Literal["CONSTANT", "LINEAR"]
+
+# Blender's last frame (MAXFRAME).
+MAX_FRAME = 1_048_574
+
+
+def channelbag_for(action: Action, owner: Object) -> ActionChannelbag:
+    """A new, empty channelbag in ``action`` that animates ``owner``, through a slot of its own."""
+    if not action.layers:
+        action.layers.new("Layer").strips.new(type="KEYFRAME")
+    slot = action.slots.new(id_type="OBJECT", name=owner.name)
+    animation = owner.animation_data_create()
+    animation.action = action
+    animation.action_slot = slot
+    return action.layers[0].strips[0].channelbag(slot, ensure=True)
+
+
+def write_curve(
+    channelbag: ActionChannelbag,
+    data_path: str,
+    index: int,
+    frames: NDArray[np.floating] | NDArray[np.integer],
+    values: NDArray[np.floating] | NDArray[np.integer],
+    interpolation: Interpolation = "LINEAR",
+) -> None:
+    """Write one new F-curve.
+
+    frames, values: (N,), finite, N at least 1, frames ascending (scene frames, may be fractional)
+    """
+    curve = channelbag.fcurves.new(data_path, index=index)
+    keys = curve.keyframe_points
+    keys.add(len(frames))
+    co = np.empty((len(frames), 2), np.float32)
+    co[:, 0] = frames
+    co[:, 1] = values
+    kinds = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items
+    keys.foreach_set("co", co.ravel())
+    keys.foreach_set("interpolation", np.full(len(frames), kinds[interpolation].value, np.int32))
+    curve.update()
+
+
+def changes(values: NDArray[np.integer]) -> NDArray[np.intp]:
+    """Indices into (F,) values at which a new value begins; 0 is always one of them."""
+    return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))

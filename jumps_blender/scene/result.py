@@ -1,0 +1,368 @@
+"""A result: one person's 28 joints and armature in the scene, found again by what they carry.
+
+Objects are recognised by custom properties, never by their names, which users change:
+
+- every object, action, armature and collection of a result: ``jumps_result``, the result's id
+- the root: ``jumps_role`` "root", what the result was made of (source, person, engine) and how the
+  picture lies in the scene (see ``PicturePlane``)
+- the empties: ``jumps_role`` "joint", ``jumps_skeleton``, ``jumps_joint`` and, keyed per frame,
+  ``jumps_state`` (see ``JointState``)
+- the armature: ``jumps_role`` "armature"
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.types import ID, Action, Collection, Context, Object, Scene
+from numpy.typing import NDArray
+
+from ..errors import JumpsError
+from ..keypoints.sequence import JointState, PoseSequence
+from ..skeletons import JOINTS
+from .armature import create_armature, follow
+from .coordinates import PicturePlane, picture_plane
+from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
+from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, linear
+from .rest_pose import rest_pose
+
+SKELETON = "mpi_inf_3dhp28"
+STATE_PATH = '["jumps_state"]'
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result's objects, at least one; the user may have deleted any of them.
+
+    Hold it no longer than a function call: an undo or a deletion makes it invalid.
+    """
+
+    members: tuple[Object, ...]
+
+    @property
+    def id(self) -> str:
+        return str(self.members[0]["jumps_result"])
+
+    @property
+    def source(self) -> str:
+        return str(self.members[0].get("jumps_source", ""))
+
+    @property
+    def person(self) -> str:
+        return str(self.members[0].get("jumps_person", ""))
+
+    @property
+    def root(self) -> Object:
+        """The empty that moves the whole; raises JumpsError if it is gone."""
+        return self._only("root")
+
+    @property
+    def armature(self) -> Object:
+        """The armature object; raises JumpsError if it is gone."""
+        return self._only("armature")
+
+    @property
+    def empties(self) -> tuple[Object, ...]:
+        """The 28 empties in the order of the joints; raises JumpsError if one is gone."""
+        found = {item.get("jumps_joint"): item for item in reversed(self.members)}
+        gone = [name for name in JOINTS if name not in found]
+        if gone:
+            raise self._incomplete(f"joint {gone[0]}")
+        return tuple(found[name] for name in JOINTS)
+
+    @property
+    def frame_range(self) -> tuple[int, int]:
+        """First and last whole scene frame that the empties' keyframes span."""
+        spans = [
+            empty.animation_data.action.curve_frame_range
+            for empty in self.empties
+            if empty.animation_data is not None and empty.animation_data.action is not None
+        ]
+        if not spans:
+            return self.root["jumps_first_frame"], self.root["jumps_last_frame"]
+        return whole_frames(min(span[0] for span in spans), max(span[1] for span in spans))
+
+    def _only(self, role: str) -> Object:
+        for item in self.members:
+            if item.get("jumps_role") == role:
+                return item
+        raise self._incomplete(role)
+
+    def _incomplete(self, what: str) -> JumpsError:
+        return JumpsError(
+            f"The result of {self.source}, person {self.person}, has lost its {what}; "
+            "undo the deletion, or run Upsample Skeleton again."
+        )
+
+
+def whole_frames(first: float, last: float) -> tuple[int, int]:
+    """The whole frames around a span; keys are single precision, so 250.00002 is frame 250."""
+    start = math.floor(first + 1e-3)
+    return start, max(start, math.ceil(last - 1e-3))
+
+
+def create_result(
+    context: Context,
+    sequence: PoseSequence,
+    *,
+    height: float = 1.75,
+    start_frame: int = 1,
+    use_clip_fps: bool = False,
+    extend_range: bool = True,
+) -> Result:
+    """Build empties, armature and animation for one person in the context's scene.
+
+    height: the person's standing height, metres
+    start_frame: scene frame at which the source's time 0 lies; whatever lies between two scene
+        frames is keyed there
+    use_clip_fps: give the scene the clip's frame rate
+    extend_range: let the scene's frame range contain the clip
+
+    A result of the same source and person in this scene is replaced; its root's placement is
+    kept. When anything fails, the scene is left as it was. Raises JumpsError when the clip ends
+    beyond Blender's last frame.
+    """
+    scene = context.scene
+    fps = sequence.fps if use_clip_fps else scene.render.fps / scene.render.fps_base
+    frames = start_frame + sequence.times * fps
+    if frames[-1] > MAX_FRAME:
+        raise JumpsError(
+            f"{sequence.source}: person {sequence.person} would end at frame {frames[-1]:.0f}, but "
+            f"Blender's last frame is {MAX_FRAME}; lower the start frame or split the file."
+        )
+    previous = _to_replace(context, sequence)
+    result_id = uuid.uuid4().hex
+    try:
+        result = _build(context, sequence, result_id, frames, height)
+    except BaseException:
+        _remove_everything(result_id)
+        raise
+    if previous is not None:
+        for item in previous.members:
+            if item.get("jumps_role") == "root":
+                result.root.matrix_basis = item.matrix_basis
+        clear_result(previous)
+    _name(result)
+    _select_only(context, result.root)
+    if use_clip_fps:
+        set_frame_rate(scene, sequence.fps)
+    if extend_range:
+        first, last = result.frame_range
+        scene.frame_start = max(0, min(scene.frame_start, first))
+        scene.frame_end = max(scene.frame_end, last)
+    return result
+
+
+def results_in(scene: Scene) -> list[Result]:
+    """The scene's results. A copy of a result that the user made counts as one of its own."""
+    members: dict[tuple[str, str], list[Object]] = {}
+    for item in scene.objects:
+        result_id = item.get("jumps_result")
+        if result_id is None:
+            continue
+        root = item if item.get("jumps_role") == "root" else item.parent
+        is_root = root is not None and root.get("jumps_result") == result_id
+        members.setdefault((result_id, root.name if is_root else ""), []).append(item)
+    # What the user has taken off its root still belongs to it.
+    for result_id, root_name in list(members):
+        loose = members.get((result_id, ""))
+        if root_name and loose is not None:
+            members[result_id, root_name] += members.pop((result_id, ""))
+    return [Result(tuple(items)) for items in members.values()]
+
+
+def active_result(context: Context) -> Result | None:
+    """The result of the active object, else of a selected one, else the scene's only one."""
+    results = results_in(context.scene)
+    for candidate in (context.object, *context.selected_objects):
+        for result in results:
+            if candidate in result.members:
+                return result
+    return results[0] if len(results) == 1 else None
+
+
+def plane_of(result: Result) -> PicturePlane:
+    """How the source's picture lies in the space of the result's root."""
+    root = result.root
+    return PicturePlane(
+        root["jumps_units_per_pixel"], root["jumps_origin_x"], root["jumps_floor_y"]
+    )
+
+
+def clear_result(result: Result) -> None:
+    """Remove exactly this result: objects, actions, armature data and its collection.
+
+    A collection into which the user has put something else stays, with what is hers; an action
+    that a copy of the result still uses stays too.
+    """
+    result_id = result.id
+    armatures = [item.data for item in result.members if item.type == "ARMATURE"]
+    for item in result.members:
+        bpy.data.objects.remove(item)
+    for data in armatures:
+        if data.users == 0:
+            bpy.data.armatures.remove(data)
+    for action in _carrying(bpy.data.actions, result_id):
+        if action.users == 0:
+            bpy.data.actions.remove(action)
+    for collection in _carrying(bpy.data.collections, result_id):
+        if not collection.objects and not collection.children:
+            bpy.data.collections.remove(collection)
+
+
+def set_frame_rate(scene: Scene, fps: float) -> None:
+    """Give the scene a frame rate, exactly for 29.97 and its like (Blender: whole rate / base)."""
+    whole = min(max(1, round(fps)), 32767)
+    scene.render.fps = whole
+    scene.render.fps_base = whole / fps
+
+
+def _build(
+    context: Context,
+    sequence: PoseSequence,
+    result_id: str,
+    frames: NDArray[np.float64],
+    height: float,
+) -> Result:
+    scene = context.scene
+    tall = height / scene.unit_settings.scale_length
+    plane = picture_plane(sequence.positions, tall)
+    points = plane.to_scene(sequence.positions)
+    first_frame, last_frame = whole_frames(frames[0], frames[-1])
+
+    collection = bpy.data.collections.new("JUMPS")
+    collection["jumps_result"] = result_id
+    scene.collection.children.link(collection)
+    root = _new_empty(collection, result_id, "root", "PLAIN_AXES", ROOT_SIZE * tall)
+    provenance = {
+        "jumps_skeleton": SKELETON,
+        "jumps_source": sequence.source,
+        "jumps_person": sequence.person,
+        "jumps_engine": sequence.engine,
+    }
+    _set(root, provenance)
+    _set(
+        root,
+        {
+            "jumps_height": height,
+            "jumps_fps": float(sequence.fps),
+            "jumps_units_per_pixel": plane.units_per_pixel,
+            "jumps_origin_x": plane.origin_x,
+            "jumps_floor_y": plane.floor_y,
+            "jumps_first_frame": first_frame,
+            "jumps_last_frame": last_frame,
+        },
+    )
+
+    action = bpy.data.actions.new("JUMPS")
+    action["jumps_result"] = result_id
+    empties = []
+    for joint, name in enumerate(JOINTS):
+        empty = _new_empty(collection, result_id, "joint", "SPHERE", JOINT_SIZE * tall)
+        empty.parent = root
+        _set(empty, provenance)
+        _set(empty, {"jumps_joint": name, "jumps_state": int(sequence.state[0, joint])})
+        # Slots take their names from their owners: give the final one now.
+        empty.name = name
+        _animate_joint(action, empty, frames, points[:, joint], sequence.state[:, joint])
+        empties.append(empty)
+
+    armature = create_armature(context, collection, rest_pose(points, tall), "Armature")
+    for owner in (armature, armature.data):
+        owner["jumps_result"] = result_id
+    armature["jumps_role"] = "armature"
+    _set(armature, provenance)
+    armature.parent = root
+    follow(armature, tuple(empties))
+    return Result((root, *empties, armature))
+
+
+def _animate_joint(
+    action: Action,
+    empty: Object,
+    frames: NDArray[np.float64],
+    points: NDArray[np.float64],
+    state: NDArray[np.int8],
+) -> None:
+    """Key location at every frame, state and colour where they change."""
+    channelbag = channelbag_for(action, empty)
+    for axis in range(3):
+        write_curve(channelbag, "location", axis, frames, points[:, axis])
+    at = changes(state)
+    colours = np.array([linear(STATE_COLOURS[JointState(value)]) for value in state[at]])
+    write_curve(channelbag, STATE_PATH, 0, frames[at], state[at], "CONSTANT")
+    for component in range(3):
+        write_curve(channelbag, "color", component, frames[at], colours[:, component], "CONSTANT")
+    empty.location = points[0]
+    empty.color = (*colours[0], 1.0)
+
+
+def _new_empty(
+    collection: Collection, result_id: str, role: str, display: str, size: float
+) -> Object:
+    empty = bpy.data.objects.new(role, None)
+    empty["jumps_result"] = result_id
+    empty["jumps_role"] = role
+    empty.empty_display_type = display
+    empty.empty_display_size = size
+    collection.objects.link(empty)
+    return empty
+
+
+def _set(owner: ID, properties: dict[str, str | int | float]) -> None:
+    for key, value in properties.items():
+        owner[key] = value
+
+
+def _name(result: Result) -> None:
+    """Names for people to read; Blender appends .001 where one is taken."""
+    source = Path(result.source).stem
+    title = f"{source} {result.person}"[:50]
+    for items in (bpy.data.collections, bpy.data.actions):
+        for item in _carrying(items, result.id):
+            item.name = title
+    result.root.name = title
+    result.armature.name = f"{title} Armature"
+    result.armature.data.name = f"{title} Armature"
+    for name, empty in zip(JOINTS, result.empties, strict=True):
+        empty.name = name
+
+
+def _to_replace(context: Context, sequence: PoseSequence) -> Result | None:
+    """The result of the same source and person; of several (copies), the active one."""
+    same = [
+        result
+        for result in results_in(context.scene)
+        if (result.source, result.person) == (sequence.source, sequence.person)
+    ]
+    active = active_result(context)
+    return active if active in same else next(iter(same), None)
+
+
+def _carrying(items: Iterable[Any], result_id: str) -> list[Any]:
+    return [item for item in items if item.get("jumps_result") == result_id]
+
+
+def _select_only(context: Context, chosen: Object) -> None:
+    for item in context.view_layer.objects:
+        item.select_set(item == chosen)
+    context.view_layer.objects.active = chosen
+
+
+def _remove_everything(result_id: str) -> None:
+    """Remove all data of an unfinished result."""
+    for items in (
+        bpy.data.objects,
+        bpy.data.armatures,
+        bpy.data.actions,
+        bpy.data.collections,
+    ):
+        for item in _carrying(items, result_id):
+            items.remove(item)
