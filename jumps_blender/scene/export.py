@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import addon_utils
+import addon_utils  # type: ignore[import-not-found]
 import bpy
 import numpy as np
-from bpy.types import Context, Object, Scene
+from bpy.types import Object, Scene
 from mathutils import Matrix
 from numpy.typing import NDArray
 
@@ -29,7 +29,6 @@ _TAIL_MISSES_CHILD_BY = 0.001
 
 
 def export_fbx(
-    context: Context,
     result: Result,
     path: str | os.PathLike[str],
     progress: Progress | None = None,
@@ -44,7 +43,7 @@ def export_fbx(
     Raises JumpsError when the file cannot be written; then nothing is left of it.
     """
     armature = result.armature
-    scene = context.scene
+    scene = bpy.context.scene
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     matrices, world = sample_pose(armature, frames, progress)
@@ -69,7 +68,7 @@ def export_fbx(
             rest = _tilted(rest_matrices(double), [bone.length for bone in double.pose.bones])[None]
             write_pose(action, double, shifted, np.concatenate((rest, placed[:, order])))
             _set_stage(stage, scene, shifted, result.root.name)
-            _run_exporter(context, stage, temporary, path)
+            _run_exporter(stage, temporary, path)
         finally:
             bpy.data.actions.remove(action)
 
@@ -130,14 +129,12 @@ def _set_stage(stage: Scene, scene: Scene, frames: NDArray[np.integer], title: s
     stage.frame_set(int(frames[0]))
 
 
-def _run_exporter(
-    context: Context, stage: Scene, temporary: Path, path: str | os.PathLike[str]
-) -> None:
+def _run_exporter(stage: Scene, temporary: Path, path: str | os.PathLike[str]) -> None:
     _, enabled = addon_utils.check("io_scene_fbx")
     if not enabled:
         addon_utils.enable("io_scene_fbx")
     try:
-        with context.temp_override(scene=stage, view_layer=stage.view_layers[0]):
+        with bpy.context.temp_override(scene=stage, view_layer=stage.view_layers[0]):
             bpy.ops.export_scene.fbx(
                 filepath=str(temporary),
                 check_existing=False,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def create_result(
     """
     scene = context.scene
     fps = sequence.fps if use_clip_fps else scene.render.fps / scene.render.fps_base
-    frames = start_frame + sequence.times * fps
+    frames = np.asarray(start_frame + sequence.times * fps, np.float64)
     if frames[-1] > MAX_FRAME:
         raise JumpsError(
             f"{sequence.source}: person {sequence.person} would end at frame {frames[-1]:.0f}, but "
@@ -194,6 +194,14 @@ def plane_of(result: Result) -> PicturePlane:
     return PicturePlane(
         root["jumps_units_per_pixel"], root["jumps_origin_x"], root["jumps_floor_y"]
     )
+
+
+def required_result(context: Context) -> Result:
+    """The same; raises JumpsError where there is none or none is chosen."""
+    result = active_result(context)
+    if result is None:
+        raise JumpsError("There is no JUMPS result selected; click one of its joints.")
+    return result
 
 
 def clear_result(result: Result) -> None:
@@ -316,7 +324,7 @@ def _new_empty(
     return empty
 
 
-def _set(owner: ID, properties: dict[str, str | int | float]) -> None:
+def _set(owner: ID, properties: Mapping[str, str | int | float]) -> None:
     for key, value in properties.items():
         owner[key] = value
 

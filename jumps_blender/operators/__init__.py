@@ -1,0 +1,1 @@
+"""One thin file per operator: read the settings, call the library, report."""

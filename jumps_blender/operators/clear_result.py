@@ -1,0 +1,39 @@
+"""Clear Result: remove one result and nothing else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bpy.types import Context, Operator
+
+from ..errors import JumpsError
+from ..scene.result import active_result, clear_result, required_result
+
+
+class JUMPS_OT_clear_result(Operator):
+    """Remove the result's joints, armature and animation from the scene"""
+
+    bl_idname = "jumps.clear_result"
+    bl_label = "Clear Result"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if active_result(context) is None:
+            cls.poll_message_set("Select a JUMPS result first.")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first.")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        try:
+            result = required_result(context)
+        except JumpsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        source, person = result.source, result.person
+        clear_result(result)
+        self.report({"INFO"}, f"Removed the result of {source}, person {person}.")
+        return {"FINISHED"}

@@ -1,0 +1,51 @@
+"""Menu entries, through which Blender's search finds the operators."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.types import Context, Menu
+
+from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
+from ..operators.clear_result import JUMPS_OT_clear_result
+from ..operators.export_fbx import JUMPS_OT_export_fbx
+from ..operators.import_poses import JUMPS_OT_import_poses
+from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
+
+
+class JUMPS_MT_object(Menu):
+    """The operators in the order of the work."""
+
+    bl_label = "JUMPS"
+
+    def draw(self, _context: Context) -> None:
+        for operator in (
+            JUMPS_OT_import_poses,
+            JUMPS_OT_upsample_skeleton,
+            JUMPS_OT_bake_to_armature,
+            JUMPS_OT_export_fbx,
+            JUMPS_OT_clear_result,
+        ):
+            self.layout.operator(operator.bl_idname)
+
+
+def _draw_import(self: Menu, _context: Context) -> None:
+    self.layout.operator(
+        JUMPS_OT_import_poses.bl_idname, text="2D Poses (.json/.jsonl/.csv/.h5/.npz)"
+    )
+
+
+def _draw_object(self: Menu, _context: Context) -> None:
+    self.layout.menu("JUMPS_MT_object")
+
+
+def register() -> None:
+    """Add the entries, once even when called twice."""
+    unregister()
+    bpy.types.TOPBAR_MT_file_import.append(_draw_import)
+    bpy.types.VIEW3D_MT_object.append(_draw_object)
+
+
+def unregister() -> None:
+    """Take the entries out; those that aren't there are no error."""
+    bpy.types.TOPBAR_MT_file_import.remove(_draw_import)
+    bpy.types.VIEW3D_MT_object.remove(_draw_object)
