@@ -26,6 +26,10 @@ from .detections import Detections
 # candidate on either side is at least twice as far.
 SURE_LINK = 0.3
 SURE_RATIO = 2.0
+# People whose centres are this close meet; for so many frames around, a frame with fewer people
+# than its neighbours is looked at twice.
+MEETING = 1.0
+MEETING_FRAMES = 10
 # A track takes a tracklet within this distance of its prediction: after one frame, and at most.
 GATE = 0.6
 WIDEST_GATE = 1.2
@@ -196,19 +200,16 @@ def _distance(
 
 def _sure_links(bodies: _Bodies) -> NDArray[np.int64]:
     """The next frame's detection that clearly shows the same person, -1 where none does; (N,)."""
-    frames = bodies.frames
-    order = np.argsort(frames, kind="stable")
-    numbers, starts, counts = np.unique(frames[order], return_index=True, return_counts=True)
-    adjacent = np.flatnonzero(np.diff(numbers) == 1)
-    successor = np.full(len(frames), -1, np.int64)
-    pair_counts = counts[adjacent] * counts[adjacent + 1]
-    block = np.cumsum(pair_counts) // PAIR_BLOCK
-    for chosen in np.split(adjacent, np.flatnonzero(np.diff(block)) + 1):
-        a, b = _pairs(order, starts, counts, chosen)
-        centres = bodies.centre[b] - bodies.centre[a]
-        near = np.hypot(centres[:, 0], centres[:, 1]) < 2 * SURE_RATIO * SURE_LINK * np.maximum(
-            bodies.size[a], bodies.size[b]
-        )
+    order = np.argsort(bodies.frames, kind="stable")
+    numbers, starts, counts = np.unique(bodies.frames[order], return_index=True, return_counts=True)
+    doubtful = _doubtful_frames(bodies, order, numbers, starts, counts)
+    adjacent = np.flatnonzero((np.diff(numbers) == 1) & ~(doubtful[1:] & doubtful[:-1]))
+    successor = np.full(len(order), -1, np.int64)
+    for chosen in _blocks(adjacent, counts[adjacent] * counts[adjacent + 1]):
+        a, b = _pairs(order, starts, counts, chosen, chosen + 1)
+        offset = bodies.centre[b] - bodies.centre[a]
+        reach = 2 * SURE_RATIO * SURE_LINK * np.maximum(bodies.size[a], bodies.size[b])
+        near = np.hypot(offset[:, 0], offset[:, 1]) < reach
         a, b = a[near], b[near]
         cost = _distance(bodies, a, b)
         sure = (cost < SURE_LINK) & _clearly_best(a, cost) & _clearly_best(b, cost)
@@ -216,19 +217,55 @@ def _sure_links(bodies: _Bodies) -> NDArray[np.int64]:
     return successor
 
 
+def _doubtful_frames(
+    bodies: _Bodies,
+    order: NDArray[np.int64],
+    numbers: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Frames near a meeting of people in which somebody is not detected; bool (frames,).
+
+    When two people meet and the detector sees now the one and now the other, the one's detection
+    would be linked to the other's: here only the motion so far can tell.
+    """
+    meets = np.zeros(len(numbers), bool)
+    several = np.flatnonzero(counts > 1)
+    for chosen in _blocks(several, counts[several] ** 2):
+        a, b = _pairs(order, starts, counts, chosen, chosen)
+        offset = bodies.centre[b] - bodies.centre[a]
+        size = np.maximum(bodies.size[a], bodies.size[b])
+        close = (np.hypot(offset[:, 0], offset[:, 1]) < MEETING * size) & (a != b)
+        meets[np.searchsorted(numbers, bodies.frames[a[close]])] = True
+    met, most = meets.copy(), counts.copy()
+    for shift in range(1, min(MEETING_FRAMES, len(numbers) - 1) + 1):
+        met[shift:] |= meets[:-shift]
+        met[:-shift] |= meets[shift:]
+        most[shift:] = np.maximum(most[shift:], counts[:-shift])
+        most[:-shift] = np.maximum(most[:-shift], counts[shift:])
+    return met & (counts < most)
+
+
+def _blocks(frames: NDArray[np.int64], pair_counts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The frames in pieces of about PAIR_BLOCK pairs."""
+    block = np.cumsum(pair_counts) // PAIR_BLOCK
+    return np.split(frames, np.flatnonzero(np.diff(block)) + 1)
+
+
 def _pairs(
     order: NDArray[np.int64],
     starts: NDArray[np.int64],
     counts: NDArray[np.int64],
-    frames: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    seconds: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Every detection of a frame with every one of the next, for the chosen frames; (P,), (P,)."""
-    firsts, seconds = counts[frames], counts[frames + 1]
-    pair_counts = firsts * seconds
-    frame = np.repeat(np.arange(len(frames)), pair_counts)
+    """Every detection of a frame with every one of another, for pairs of frames; (P,), (P,)."""
+    pair_counts = counts[firsts] * counts[seconds]
+    frame = np.repeat(np.arange(len(firsts)), pair_counts)
     place = np.arange(len(frame)) - np.repeat(np.cumsum(pair_counts) - pair_counts, pair_counts)
-    a = order[starts[frames][frame] + place // seconds[frame]]
-    b = order[starts[frames + 1][frame] + place % seconds[frame]]
+    width = counts[seconds][frame]
+    a = order[starts[firsts][frame] + place // width]
+    b = order[starts[seconds][frame] + place % width]
     return a, b
 
 
@@ -317,8 +354,7 @@ def _owners(
         known = bodies.limbs[tracks[rows[pair]].detections[-LIMB_MEMORY:]]
         found = bodies.limbs[tracklets[columns[pair]][:LIMB_MEMORY]]
         allowed[pair] = _same_limbs(known, found)
-    cost = np.where(allowed, cost / gate[rows], 1.0)
-    for row, column in _match(rows[allowed], columns[allowed], cost[allowed]):
+    for row, column in _match(rows[allowed], columns[allowed], cost[allowed] / RETURN_GATE):
         owners[column] = tracks[row]
     return owners
 
