@@ -212,7 +212,7 @@ class SampleStream:
         given = np.zeros((size, 28), bool)
         given[:, list(COMMON12)] = True
         for extra in _EXTRAS:
-            given[np.ix_(rng.random(size) < 0.15, extra)] = True
+            given[:, extra] |= (rng.random(size) < 0.15)[:, None]
         clean = rng.random(size) < self.settings.clean_share
         given &= valid
 
@@ -235,7 +235,7 @@ class SampleStream:
         return positions * (confidence > 0)[..., None], confidence
 
     def _hide(self, seen: NDArray[np.bool_], length: int) -> None:
-        """Make holes in one sample (T, 28), in place: what an obstacle or a picture's edge hides."""
+        """Make holes in one sample (T, 28), in place: as obstacles and picture edges do."""
         rng = self._rng
         for limb in _LIMBS:
             if rng.random() < 0.3:

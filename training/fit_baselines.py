@@ -18,7 +18,7 @@ from jumps_blender.skeletons import COMMON12, MIRROR
 from .data import VALIDATION_SUBJECTS
 
 _CAMERAS = 8
-_PENALTY = 1e-7  # of the mean square of the inputs
+_PENALTY = 1e-6  # of the mean square of the inputs
 
 
 def fit_baselines(archive: Path, out: Path = FOLDER) -> None:

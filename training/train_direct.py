@@ -1,15 +1,16 @@
-"""Train engine ``direct``: ``jumps-train direct ARCHIVE --run runs/NAME``; resumes where it stopped.
+"""Train engine ``direct``: ``jumps-train direct ARCHIVE --run runs/NAME``; it resumes.
 
-A run's folder holds ``state.pt`` (for resuming), ``log.csv`` and ``best.safetensors`` (the averaged
-weights that scored best on the validation subjects).
+A run's folder holds ``settings.json``, ``state.pt`` (for resuming), ``log.csv`` and
+``best.safetensors`` (the averaged weights that scored best on the validation subjects).
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ class Validation:
     @torch.inference_mode()
     def score(self, network: DirectNetwork) -> dict[str, float]:
         """PCKh@0.1 and AUC of the 16 joints that are not given, and mean errors, in head sizes."""
-        scores = {}
+        scores: dict[str, float] = {}
         for name, batches in self._sets.items():
             errors = []
             for batch in batches:
@@ -115,6 +116,8 @@ class Validation:
 def train(archive: Path, run: Path, settings: TrainSettings, config: DirectConfig) -> None:
     """Train until ``settings.steps``, starting from the run's state where there is one."""
     run.mkdir(parents=True, exist_ok=True)
+    facts = {"architecture": config.as_json(), "training": asdict(settings)}
+    (run / "settings.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = DirectNetwork(config).to(device)

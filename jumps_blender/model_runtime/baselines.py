@@ -106,8 +106,9 @@ class RidgeEngine(_PerFrame):
         never = ~np.isfinite(bridged.age)
         if never[:, list(COMMON12)].any():
             body = locate(bridged.positions, bridged.age)
-            based = body.centre + base_positions(bridged.positions, body, body.unit) * (
-                body.unit[..., None]
+            based = (
+                body.centre
+                + base_positions(bridged.positions, body, body.unit) * (body.unit[..., None])
             )
             bridged.positions[never] = based[never]
         return whole_body(bridged.positions)

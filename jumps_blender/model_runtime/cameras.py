@@ -34,9 +34,7 @@ class Camera:
         return pixels.astype(np.float32), depth.astype(np.float32)
 
 
-def look_at(
-    target: NDArray, yaw: float, elevation: float, roll: float, distance: float
-) -> Camera:
+def look_at(target: NDArray, yaw: float, elevation: float, roll: float, distance: float) -> Camera:
     """A camera at ``distance`` metres from ``target``, angles in radians.
 
     ``elevation`` above zero looks down from above; ``roll`` turns the picture about its centre.

@@ -18,11 +18,16 @@ def joint_states(observation: Observation) -> NDArray[np.int8]:
     return np.where(observation.mask, JointState.OBSERVED, unseen).astype(np.int8)
 
 
-def put_back(observation: Observation, positions: NDArray[np.float32]) -> None:
+def put_back(
+    observation: Observation, positions: NDArray[np.float32], denoise: bool = False
+) -> None:
     """Replace observed joints in an estimate (F, 28, 2) by the observations, in place.
 
     In a hole, the estimate's error at the hole's two edges is taken out of it, fading over half a
     second or the hole's length, so that a joint neither jumps when it is lost nor when it is found.
+
+    ``denoise`` instead moves an observed joint toward the estimate by the share that its
+    confidence lacks to 1.
     """
     times, frames = observation.times, len(observation.times)
     raw_tail = positions[:0]  # the estimate just before the chunk, already replaced in positions
@@ -35,10 +40,14 @@ def put_back(observation: Observation, positions: NDArray[np.float32]) -> None:
         seen = observation.confidence[first:last] > 0
         moments = times[first:last]
         error = np.where(seen[..., None], observation.positions[first:last] - raw, 0.0)
+        if denoise:
+            error *= observation.confidence[first:last, :, None]
         eased = raw + error + _edge_corrections(error, seen, moments)
         keep = max(int(np.searchsorted(times, times[stop - 1] - _REACH)), first)
         raw_tail = raw[keep - first : stop - first]
         positions[start:stop] = eased[start - first : stop - first]
+        if denoise:
+            continue
         # Exactly as they came: adding and subtracting the estimate rounds.
         np.copyto(
             positions[start:stop],

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..skeletons import JOINTS, joint_index
 
-STRENGTH = 1.0
+STRENGTH = 0.885
 
 _ENDS = ("wrist", "ankle", "hand", "foot", "toe", "head_top")
 _MIDDLES = ("elbow", "knee")
@@ -123,7 +123,7 @@ def _correlated(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.
 def _bursts(
     shape: tuple[int, ...], start: NDArray, length: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """bool (…, F, K): spells that start with probability ``start`` and last ``length`` on average."""
+    """bool (…, F, K): spells that start at a rate of ``start`` and last ``length`` on average."""
     spell = rng.random(shape, np.float32) < start
     stay = rng.random(shape, np.float32) < 1 - 1 / length
     for frame in range(1, shape[-2]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .features import FEATURES
 
@@ -38,14 +38,14 @@ class TemporalBlock(nn.Module):
         h = self.norm(x)
         if inside is not None:
             h = h * inside
-        padded = F.pad(h, (0, 0, self.dilation, self.dilation))
+        padded = functional.pad(h, (0, 0, self.dilation, self.dilation))
         length = x.shape[1]
         taps = torch.cat([padded[:, :length], h, padded[:, 2 * self.dilation :]], dim=-1)
-        return x + self.out(F.gelu(self.taps(taps)))
+        return x + self.out(functional.gelu(self.taps(taps)))
 
 
 class DirectNetwork(nn.Module):
-    """Features (B, T, FEATURES) -> offsets (B, T, 28, 2) and log sigma (B, T, 28), in body units."""
+    """Features (B, T, FEATURES) -> offsets (B, T, 28, 2), log sigma (B, T, 28); body units."""
 
     def __init__(self, config: DirectConfig) -> None:
         super().__init__()

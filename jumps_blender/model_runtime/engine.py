@@ -16,7 +16,7 @@ Progress = Callable[[float], None]  # called with the share done, in [0, 1]
 CancelQuery = Callable[[], bool]  # asked often; True stops the work
 
 
-class EngineCancelled(JumpsError):
+class EngineCancelledError(JumpsError):
     """The caller's CancelQuery answered True."""
 
     def __init__(self) -> None:
@@ -51,12 +51,12 @@ class Engine(Protocol):
         progress: Progress | None = None,
         cancelled: CancelQuery | None = None,
     ) -> Estimate:
-        """Estimate all joints; raises EngineCancelled when ``cancelled`` answers True."""
+        """Estimate all joints; raises EngineCancelledError when ``cancelled`` answers True."""
 
 
 def checkpoint(done: float, progress: Progress | None, cancelled: CancelQuery | None) -> None:
     """Between two pieces of work: ask whether to stop, tell how far it is."""
     if cancelled is not None and cancelled():
-        raise EngineCancelled
+        raise EngineCancelledError
     if progress is not None:
         progress(done)

@@ -47,6 +47,7 @@ class Protocol:
     seed: int = 0
     cameras: int = 4
     noise: str = "none"
+    denoise: bool = False
     hide: str = ""
 
 
@@ -186,7 +187,7 @@ def _evaluate_view(
     unit = head[:, None, None]
     valid = np.broadcast_to(clip.valid, given.shape)
     raw_error = (estimate.positions - points) / unit
-    put_back(observation, estimate.positions)
+    put_back(observation, estimate.positions, protocol.denoise)
     error = (estimate.positions - points) / unit
     never_given = valid.copy()
     never_given[:, list(COMMON12)] = False

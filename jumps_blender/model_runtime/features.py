@@ -29,9 +29,7 @@ SMALLEST_UNIT = 1e-3  # pixels; a body in one point has no scale to tell
 
 # Where a joint is not seen, the network predicts its offset from these joints' mean.
 _ANCHORS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("spine4", "neck", "head", "head_top"), ("l_shoulder", "r_shoulder")
-    ),
+    **dict.fromkeys(("spine4", "neck", "head", "head_top"), ("l_shoulder", "r_shoulder")),
     **dict.fromkeys(("spine3", "spine2"), ("l_shoulder", "r_shoulder", "l_hip", "r_hip")),
     **dict.fromkeys(("pelvis", "spine"), ("l_hip", "r_hip")),
 }

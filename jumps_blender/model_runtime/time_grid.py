@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .features import STANDARD_RATE
 
-_SLOWEST, _FASTEST = 20.0, 40.0
+_SLOWEST, _FASTEST = 19.9, 40.1
 _UNEVEN = 0.25  # a frame's duration may differ by this share before the clip counts as uneven
 _MOST_MOMENTS_PER_FRAME = 30
 
@@ -63,6 +63,7 @@ def cubic_at(
     before, start = values[np.maximum(low - 1, 0)], values[low]
     end, after = values[high], values[np.minimum(low + 2, last)]
     return start + 0.5 * t * (
-        end - before
+        end
+        - before
         + t * (2 * before - 5 * start + 4 * end - after + t * (3 * (start - end) + after - before))
     )

@@ -47,19 +47,21 @@ def upsample_track(
     engine: str = "direct",
     device: str = "auto",
     min_confidence: float = MIN_CONFIDENCE,
+    denoise: bool = False,
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
 ) -> PoseSequence:
     """Find all 28 joints of a tracked person in every frame.
 
-    Joints below ``min_confidence`` count as missing. Observed joints come out as they went in.
+    Joints below ``min_confidence`` count as missing. Observed joints come out as they went in,
+    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``).
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
-    EngineCancelled.
+    EngineCancelledError.
     """
     observation = observe(track, min_confidence)
     loaded = load_engine(engine, device)
     estimate = loaded.estimate(observation, progress, cancelled)
-    put_back(observation, estimate.positions)
+    put_back(observation, estimate.positions, denoise)
     if not (np.isfinite(estimate.positions).all() and np.isfinite(estimate.uncertainty).all()):
         raise JumpsError(
             f"{track.source}: engine {engine} made a number that is not finite; please report it."

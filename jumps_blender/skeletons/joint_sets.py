@@ -121,9 +121,7 @@ JOINT_SETS: dict[str, JointSet] = {
             ),
             {**_COMMON, **_BIG_TOES},
         ),
-        JointSet(
-            "openpose_coco18", (*_OPENPOSE_ARMS, *_OPENPOSE_LEGS, *_OPENPOSE_HEAD), _COMMON
-        ),
+        JointSet("openpose_coco18", (*_OPENPOSE_ARMS, *_OPENPOSE_LEGS, *_OPENPOSE_HEAD), _COMMON),
         JointSet(
             "mediapipe33",
             _MEDIAPIPE33,

@@ -65,6 +65,7 @@ MIRROR: tuple[int, ...] = tuple(JOINTS.index(_mirrored(name)) for name in JOINTS
 # The 12 joints that nearly every 2D detector has, and the minimal input of the upsampler.
 COMMON12: tuple[int, ...] = tuple(
     JOINTS.index(f"{side}_{part}")
+    for limb in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
     for side in ("l", "r")
-    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for part in limb
 )

@@ -1,0 +1,53 @@
+# `make` sets up .venv; `make demo` and `make test` do so first if need be.
+# A line here is for people with other machines:
+#   make PYTHON=/path/to/python3.11          another interpreter
+#   make TORCH_INDEX=URL                     another wheel index for torch (CPU or CUDA builds)
+
+PYTHON ?= python3.11
+PYTHON313 ?= python3.13
+TORCH_INDEX ?=
+SHELL := /bin/bash
+BIN := .venv/bin
+EXAMPLE := examples/karate_cmu_135_07.json
+
+.PHONY: setup demo test test-ui bench lint extension bpy52 clean help
+.DEFAULT_GOAL := setup
+
+setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
+.venv/.ready: requirements.txt pyproject.toml scripts/setup.sh
+	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" bash scripts/setup.sh
+
+demo: setup  ## the whole way on the project's own example, into build/demo/
+	rm -rf build/demo && mkdir -p build/demo
+	$(BIN)/jumps animate $(EXAMPLE) --fps 30 --blend build/demo/karate.blend \
+	  --fbx build/demo/karate.fbx --preview build/demo/karate.png
+	@ls -l build/demo
+
+test: setup  ## all tests that need no window
+	$(BIN)/python -m pytest tests/unit tests/blender
+
+bench: setup  ## speed and memory, with ratios
+	$(BIN)/python benchmarks/keyframes.py
+	$(BIN)/python benchmarks/engine.py
+
+lint: setup  ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+extension: setup  ## dist/jumps_blender-VERSION.zip, validated
+	$(BIN)/python scripts/build_extension.py
+
+# Blender 5.2 runs Python 3.13; the tests that need it skip, saying so, where it is absent.
+bpy52: .venv-bpy52/.ready  ## a second environment with bpy 5.2, for the tests
+.venv-bpy52/.ready:
+	rm -rf .venv-bpy52
+	$(PYTHON313) -m venv .venv-bpy52
+	.venv-bpy52/bin/python -m pip install --quiet bpy==5.2.3
+	touch $@
+
+clean:  ## everything that was built
+	rm -rf .venv .venv-bpy52 build dist
+
+help:
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -1,0 +1,7 @@
+"""``python -m jumps_blender`` is the ``jumps`` command."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,350 @@
+"""The command line: ``jumps info``, ``upsample``, ``animate`` and ``evaluate``.
+
+Bad input ends with one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import JumpsError
+from .files import written_whole
+from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
+from .keypoints.pose_file import PoseFile
+from .keypoints.sequence import JointState, PoseSequence
+from .keypoints.track import MIN_CONFIDENCE, PoseTrack
+from .model_runtime import ENGINES, load_engine, upsample_track
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except JumpsError as error:
+        print(f"jumps: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("jumps: stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jumps", description="2D pose files in, complete 28-joint animations out."
+    )
+    parser.add_argument("--version", action="version", version=f"jumps {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    info = commands.add_parser("info", help="what a pose file holds")
+    _add_source(info)
+    info.add_argument("--json", metavar="PATH", help="write it as JSON; - is standard output")
+    info.set_defaults(run=_info)
+
+    upsample = commands.add_parser("upsample", help="find all 28 joints")
+    _add_source(upsample)
+    _add_engine(upsample)
+    upsample.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="a .json or an .npz"
+    )
+    upsample.set_defaults(run=_upsample)
+
+    animate = commands.add_parser("animate", help="make an animated armature")
+    _add_source(animate)
+    _add_engine(animate)
+    animate.add_argument("--blend", type=Path, help="Blender file to write")
+    animate.add_argument("--fbx", type=Path, help="FBX file to write, for game engines")
+    animate.add_argument("--preview", type=Path, help="picture (.png) or film (.mp4) to write")
+    animate.add_argument(
+        "--height",
+        type=_positive,
+        default=1.75,
+        metavar="M",
+        help="the person's height in metres (default: 1.75)",
+    )
+    animate.set_defaults(run=_animate)
+
+    evaluate = commands.add_parser("evaluate", help="measure an engine on motion capture")
+    evaluate.add_argument("archive", type=Path, help="motion-capture archive (.npz)")
+    evaluate.add_argument("--engine", default="direct", help=", ".join(ENGINES))
+    evaluate.add_argument("--json", metavar="PATH", help="write it as JSON; - is standard output")
+    evaluate.add_argument("--fps", type=_positive, default=30.0, help="frame rate (default: 30)")
+    evaluate.add_argument("--seed", type=_count_from(0), default=0, help="draws other cameras")
+    evaluate.add_argument("--cameras", type=_count_from(1), default=4, help="per clip (default: 4)")
+    evaluate.add_argument("--noise", default="none", choices=("none", "detector"))
+    evaluate.add_argument("--denoise", action="store_true", help="let unsure joints move")
+    evaluate.add_argument(
+        "--hide", default="", metavar="WHAT:FRAMES", help="such as l_arm:24 or body:12"
+    )
+    evaluate.add_argument("--device", default="auto", choices=DEVICES)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="IN", help="pose file, or OpenPose's folder")
+    parser.add_argument("--format", choices=FORMATS, help="default: recognised from the content")
+    parser.add_argument(
+        "--fps", type=_positive, help="the source's frame rate (default: the file's, else 30)"
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="WxH",
+        help="the picture's size in pixels, for files with normalised coordinates",
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", default="direct", help=f"{', '.join(ENGINES)} (default: direct)"
+    )
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="default: auto")
+    parser.add_argument("--person", metavar="ID", help="default: the most observed one")
+    parser.add_argument(
+        "--min-confidence",
+        type=_share,
+        default=MIN_CONFIDENCE,
+        metavar="C",
+        help=f"joints below count as missing (0 to 1, default: {MIN_CONFIDENCE:g})",
+    )
+    parser.add_argument(
+        "--denoise", action="store_true", help="let observed joints of low confidence move"
+    )
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and 0 < value <= 1e5):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _count_from(least: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return value
+
+    return count
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
+        raise argparse.ArgumentTypeError(f"{text} is not a size such as 1920x1080")
+    return int(width), int(height)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr for work that tells its share done."""
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar:30}| {elapsed}<{remaining}"
+    with tqdm(total=1.0, desc=what, bar_format=layout, file=sys.stderr, leave=True) as bar:
+
+        def update(done: float) -> None:
+            bar.update(max(done - bar.n, 0.0))
+
+        yield update
+        update(1.0)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _check_writable(path: Path | None, suffixes: tuple[str, ...]) -> None:
+    """Refuse an output path before the work, not after it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise JumpsError(f"{path}: the name must end in {' or '.join(suffixes)}.")
+    if path.is_dir():
+        raise JumpsError(f"{path}: is a folder; name a file to write.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _read(arguments: argparse.Namespace) -> PoseFile:
+    pose_file = read_pose_file(
+        arguments.input, format=arguments.format, fps=arguments.fps, image_size=arguments.size
+    )
+    for note in pose_file.notes:
+        _say(f"jumps: note: {note}")
+    return pose_file
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    pose_file = _read(arguments)
+    people: list[dict[str, Any]] = [
+        {
+            "id": track.person,
+            "first_frame": int(track.frames[0]),
+            "frames": len(track.frames),
+            "missing": round(track.missing_share, 4),
+        }
+        for track in pose_file.tracks
+    ]
+    facts = {
+        "path": str(pose_file.path),
+        "format": pose_file.format,
+        "joint_set": pose_file.joint_set.name,
+        "joints": len(pose_file.joint_set.joints),
+        "first_frame": pose_file.first_frame,
+        "frames": pose_file.frame_count,
+        "fps": pose_file.fps,
+        "image_size": pose_file.image_size,
+        "people": people,
+        "notes": list(pose_file.notes),
+    }
+    if arguments.json:
+        _write_json(facts, arguments.json)
+        return
+    size = pose_file.image_size
+    print(f"format      {pose_file.format}, {facts['joints']} joints ({facts['joint_set']})")
+    print(f"frames      {pose_file.frame_count}, from {pose_file.first_frame}")
+    print(f"frame rate  {f'{pose_file.fps:g}' if pose_file.fps else 'unknown'}")
+    print(f"picture     {f'{size[0]} x {size[1]}' if size else 'unknown'}")
+    print(f"people      {len(people)}")
+    for person in people:
+        last = person["first_frame"] + person["frames"] - 1
+        print(
+            f"  {person['id']}: {person['frames']} frames ({person['first_frame']} to {last}), "
+            f"{person['missing']:.1%} of the 12 common joints missing"
+        )
+
+
+def _write_json(facts: dict, target: str) -> None:
+    text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    with written_whole(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _run_engine(arguments: argparse.Namespace) -> tuple[PoseTrack, PoseSequence]:
+    pose_file = _read(arguments)
+    track = choose_person(pose_file, arguments.person)
+    if arguments.person is None and len(pose_file.tracks) > 1:
+        _say(
+            f"jumps: {len(pose_file.tracks)} people; taking {track.person}, the most observed "
+            f"({len(track.frames)} frames). --person chooses another."
+        )
+    with _progress("upsampling") as progress:
+        sequence = upsample_track(
+            track,
+            engine=arguments.engine,
+            device=arguments.device,
+            min_confidence=arguments.min_confidence,
+            denoise=arguments.denoise,
+            progress=progress,
+        )
+    shares = ", ".join(
+        f"{(sequence.state == state).mean():.0%} {state.name.lower()}" for state in JointState
+    )
+    _say(f"jumps: {len(sequence.times)} frames of 28 joints: {shares}.")
+    return track, sequence
+
+
+def _upsample(arguments: argparse.Namespace) -> None:
+    _check_writable(arguments.output, (".json", ".npz"))
+    _, sequence = _run_engine(arguments)
+    write_sequence(sequence, arguments.output)
+    _say(f"jumps: wrote {arguments.output}")
+
+
+def _animate(arguments: argparse.Namespace) -> None:
+    outputs = (arguments.blend, arguments.fbx, arguments.preview)
+    if not any(outputs):
+        raise JumpsError("Nothing to write: name --blend, --fbx or --preview.")
+    for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
+        _check_writable(path, suffixes)
+    track, sequence = _run_engine(arguments)
+    if arguments.preview:
+        from .preview import write_preview
+
+        with _progress("preview") as progress:
+            write_preview(track, sequence, arguments.preview, progress)
+    if arguments.blend or arguments.fbx:
+        _build_scene(arguments, sequence)
+    for path in filter(None, outputs):
+        _say(f"jumps: wrote {path}")
+
+
+def _build_scene(arguments: argparse.Namespace, sequence: PoseSequence) -> None:
+    try:
+        # Settings and caches of a Blender that the user may have are left alone.
+        os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="jumps-"))
+        import bpy
+    except ImportError as error:
+        raise JumpsError(
+            f"The Python package bpy cannot be imported ({error}); install it with "
+            "'pip install bpy' to write .blend and .fbx files."
+        ) from error
+    from .scene.animate import animate
+    from .scene.export import export_fbx, save_blend
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with _progress("animating") as progress:
+        result = animate(sequence, height=arguments.height, progress=progress)
+    if arguments.blend:
+        save_blend(arguments.blend)
+    if arguments.fbx:
+        export_fbx(result, arguments.fbx)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from .model_runtime.evaluation import Protocol, evaluate
+    from .model_runtime.mocap import MocapArchive
+
+    protocol = Protocol(
+        fps=arguments.fps,
+        seed=arguments.seed,
+        cameras=arguments.cameras,
+        noise=arguments.noise,
+        denoise=arguments.denoise,
+        hide=arguments.hide,
+    )
+    engine = load_engine(arguments.engine, arguments.device)
+    with _progress("evaluating") as progress:
+        result = evaluate(MocapArchive(arguments.archive), engine, protocol, progress)
+    if arguments.json:
+        _write_json(result, arguments.json)
+    if arguments.json != "-":
+        names = ("pckh@0.1", "pckh@0.5", "pckh@1.0", "auc", "mean_error", "jitter")
+        print(f"{engine.identity}: {result['fps']:.0f} frames per second")
+        print(" " * 8 + "".join(name.rjust(12) for name in names))
+        for group in ("missing", "all", "raw", "hidden"):
+            if result[group]:
+                print(group.ljust(8) + "".join(f"{result[group][name]:12.4f}" for name in names))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

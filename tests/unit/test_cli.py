@@ -1,0 +1,231 @@
+"""The command line, as a user calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jumps_blender.cli import main
+from jumps_blender.keypoints import choose_person, read_pose_file, read_sequence
+from jumps_blender.model_runtime import upsample_track
+from jumps_blender.skeletons import JOINTS
+
+from .conftest import EXAMPLE
+from .test_evaluation import write_archive
+
+
+def run(*arguments) -> int:
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as stop:  # argparse
+        return int(stop.code or 0)
+
+
+def test_info_as_json(capsys):
+    assert run("info", EXAMPLE, "--json", "-") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["format"] == "alphapose"
+    assert facts["joint_set"] == "coco17"
+    assert facts["frames"] == 300
+    assert facts["fps"] is None
+    assert [person["id"] for person in facts["people"]] == ["1"]
+    assert 0.01 < facts["people"][0]["missing"] < 0.1
+
+
+def test_info_for_people(capsys):
+    assert run("info", EXAMPLE, "--fps", "25") == 0
+    out, err = capsys.readouterr()
+    assert "300, from 0" in out
+    assert "25" in out
+    assert "assumed" not in err
+
+
+def test_upsample_writes_what_the_function_returns(tmp_path, capsys):
+    out = tmp_path / "a.npz"
+    assert run("upsample", EXAMPLE, "-o", out) == 0
+    assert "30 frames per second assumed" in capsys.readouterr().err
+    sequence = upsample_track(choose_person(read_pose_file(EXAMPLE), None))
+    with np.load(out, allow_pickle=False) as data:
+        assert np.array_equal(data["positions"], sequence.positions)
+        assert data["positions"].dtype == np.float32
+        assert data["state"].dtype == np.int8
+        assert data["uncertainty"].dtype == np.float32
+        assert data["times"].dtype == np.float64
+        assert np.array_equal(data["state"], sequence.state)
+        assert list(data["joint_names"]) == list(JOINTS)
+        assert float(data["fps"]) == 30
+        assert data["times"][-1] == pytest.approx(299 / 30)
+
+
+def test_the_hidden_arm_is_inpainted_where_the_body_goes(tmp_path):
+    run("upsample", EXAMPLE, "-o", tmp_path / "a.npz")
+    sequence = read_sequence(tmp_path / "a.npz")
+    wrist, shoulder = JOINTS.index("r_wrist"), JOINTS.index("r_shoulder")
+    assert (sequence.state[135:195, wrist] == 1).all()
+    step = np.linalg.norm(np.diff(sequence.positions[130:200], axis=0), axis=-1)
+    assert step[:, wrist].max() < 60
+    arm = np.linalg.norm(sequence.positions[:, wrist] - sequence.positions[:, shoulder], axis=-1)
+    assert arm[135:195].max() < 1.5 * arm[:135].max()
+    hidden, seen = sequence.uncertainty[150:180, wrist], sequence.uncertainty[:100, wrist]
+    assert hidden.mean() > 2 * seen.mean()
+
+
+def test_a_result_read_back_gives_the_same_result(tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert run("upsample", EXAMPLE, "-o", first, "--fps", "30") == 0
+    assert run("upsample", first, "-o", second) == 0
+    one, two = read_sequence(first), read_sequence(second)
+    assert np.array_equal(one.state, two.state)
+    assert np.abs(one.positions - two.positions).max() < 0.01
+    assert two.fps == 30
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[",
+        b"{}",
+        b"[]",
+        b'[{"image_id": 1',
+        b"\xff\xfe[\x00",
+        b"[" * 100_000,
+        os.urandom(500),
+    ],
+    ids=["empty", "cut", "object", "nobody", "truncated", "utf-16", "deep", "random"],
+)
+def test_bad_files_end_with_one_line_and_code_2(tmp_path, content, capsys):
+    path, out = tmp_path / "bad.json", tmp_path / "out.npz"
+    path.write_bytes(content)
+    assert run("upsample", path, "-o", out) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("jumps: ")
+    assert err.count("\n") == 1
+    assert "bad.json" in err
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-o", "nowhere/a.npz"), "cannot be written"),
+        (("-o", "a.txt"), "must end in .json or .npz"),
+        (("-o", "a.npz", "--person", "nobody"), "nobody"),
+        (("-o", "a.npz", "--engine", "magic"), "choose one of"),
+        (("-o", "a.npz", "--device", "mps"), "no mps device"),
+        (("-o", "a.npz", "--format", "openpose"), "openpose|OpenPose"),
+        (("-o", "a.npz", "--fps", "0"), "above zero"),
+        (("-o", "a.npz", "--fps", "nan"), "above zero"),
+        (("-o", "a.npz", "--min-confidence", "2"), "between 0 and 1"),
+    ],
+)
+def test_bad_arguments_leave_nothing_behind(tmp_path, monkeypatch, capsys, arguments, words):
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert run("upsample", EXAMPLE, *arguments) == 2
+    err = capsys.readouterr().err
+    assert re.search(words, err.splitlines()[-1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, capsys):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("this user may write everywhere (root)")
+    assert run("upsample", EXAMPLE, "-o", folder / "a.npz") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.json"])
+def test_a_full_disk(tmp_path, name):
+    # A limit on the size of files stands in for a full disk: writing fails in the middle.
+    code = (
+        "import resource, signal, sys; from jumps_blender.cli import main; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "upsample", EXAMPLE, "-o", tmp_path / name]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("jumps: ")
+    assert "could not be written" in last
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_result_survives_a_failed_run(tmp_path):
+    out = tmp_path / "a.json"
+    out.write_text("mine")
+    bad = tmp_path / "bad.json"
+    bad.write_text("[")
+    assert run("upsample", bad, "-o", out) == 2
+    assert out.read_text() == "mine"
+
+
+def test_animate_writes_a_preview(tmp_path):
+    assert run("animate", EXAMPLE, "--preview", tmp_path / "a.png") == 0
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+    assert run("animate", EXAMPLE) == 2
+
+
+def test_evaluate_writes_the_protocols_json(tmp_path, capsys):
+    archive = write_archive(tmp_path / "a.npz", {"s1.1": 121, "s2.1": 90})
+    out = tmp_path / "scores.json"
+    arguments = ("--engine", "ridge", "--cameras", "2", "--hide", "l_arm:12", "--json", out)
+    assert run("evaluate", archive, *arguments) == 0
+    scores = json.loads(out.read_text())
+    assert scores["engine"] == "ridge"
+    assert scores["settings"]["cameras"] == 2
+    names = {"pckh@0.1", "pckh@0.5", "pckh@1.0", "auc", "mean_error", "jitter"}
+    for group in ("all", "missing", "raw", "hidden"):
+        assert names <= scores[group].keys()
+    assert set(scores["subjects"]) == {"s1", "s2"}
+    assert "missing" in capsys.readouterr().out
+    assert run("evaluate", tmp_path / "none.npz", "--engine", "ridge") == 2
+    assert run("evaluate", archive, "--engine", "ridge", "--hide", "tail:3") == 2
+
+
+def test_evaluate_with_noise_is_repeatable(tmp_path):
+    archive = write_archive(tmp_path / "a.npz", {"s": 121})
+    scores = []
+    for name in ("a.json", "b.json"):
+        out = tmp_path / name
+        arguments = ("--engine", "ridge", "--noise", "detector", "--denoise", "--json", out)
+        assert run("evaluate", archive, *arguments) == 0
+        scores.append(json.loads(out.read_text())["all"]["auc"])
+    assert scores[0] == scores[1]
+
+
+def test_every_sample_keeps_its_given_joints(shared, tmp_path):
+    samples = shared / "samples"
+    sources = [
+        *(samples / "alphapose").glob("*.json"),
+        samples / "openpose_body25" / "workout_march",
+        *(samples / "mediapipe").glob("*.jsonl"),
+    ]
+    assert len(sources) == 5
+    for source in sources:
+        out = tmp_path / "out.npz"
+        assert run("upsample", source, "-o", out) == 0
+        sequence = read_sequence(out)
+        for values in (sequence.positions, sequence.uncertainty, sequence.times):
+            assert np.isfinite(values).all()
+        track = choose_person(read_pose_file(source), None)
+        observed = 0
+        for joint, sources_of in track.joint_set.target_sources().items():
+            seen = sequence.state[:, joint] == 0
+            given = track.positions[:, list(sources_of)].mean(axis=1)
+            assert np.abs(sequence.positions[seen, joint] - given[seen]).max() < 0.01
+            observed += int(seen.sum())
+        assert observed > 0.75 * 12 * len(sequence.times)
+        # Nothing flies away where the file has nobody.
+        size = np.ptp(sequence.positions, axis=1).max(axis=1)
+        assert size.max() < 4 * np.median(size), Path(source).name
