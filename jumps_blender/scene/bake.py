@@ -67,8 +67,7 @@ def sample_pose(
     matrices = np.empty((len(frames), bones, 4, 4), np.float32)
     world = np.empty((len(frames), 4, 4))
     with scratch_scene([armature]) as scene:
-        with bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-            depsgraph = bpy.context.evaluated_depsgraph_get()
+        depsgraph = scene.view_layers[0].depsgraph
         for row, frame in enumerate(frames):
             scene.frame_set(int(frame))
             evaluated = armature.evaluated_get(depsgraph)
@@ -87,6 +86,9 @@ def scratch_scene(objects: Sequence[Object]) -> Iterator[Scene]:
     try:
         for item in objects:
             scene.collection.objects.link(item)
+        # Makes the dependency graph, and poses for new armatures: to give an armature without a
+        # pose an action slot crashes Blender 4.5.
+        scene.view_layers[0].update()
         yield scene
     finally:
         bpy.data.scenes.remove(scene)

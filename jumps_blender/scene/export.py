@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
-import addon_utils  # type: ignore[import-not-found]
 import bpy
 import numpy as np
 from bpy.types import Object, Scene
+from bpy_extras.io_utils import axis_conversion
+from io_scene_fbx import export_fbx_bin  # type: ignore[import-not-found]
 from mathutils import Matrix
 from numpy.typing import NDArray
 
@@ -57,8 +59,6 @@ def export_fbx(
         scratch_scene([double]) as stage,
         written_whole(path) as temporary,
     ):
-        # Builds the stand-in's pose; assigning an action slot to an armature without one crashes.
-        stage.view_layers[0].update()
         order = [armature.pose.bones.find(bone.name) for bone in double.pose.bones]
         action = bpy.data.actions.new(_ROOT_NAME)
         try:
@@ -68,7 +68,7 @@ def export_fbx(
             rest = _tilted(rest_matrices(double), [bone.length for bone in double.pose.bones])[None]
             write_pose(action, double, shifted, np.concatenate((rest, placed[:, order])))
             _set_stage(stage, scene, shifted, result.root.name)
-            _run_exporter(stage, temporary, path)
+            _run_exporter(stage, temporary)
         finally:
             bpy.data.actions.remove(action)
 
@@ -85,7 +85,8 @@ def save_blend(path: str | os.PathLike[str]) -> None:
         try:
             bpy.ops.wm.save_as_mainfile(filepath=str(temporary), compress=True, copy=True)
         except RuntimeError as error:
-            raise _not_written(path, error) from error
+            reason = str(error).strip().splitlines()[-1]
+            raise JumpsError(f"{path}: could not be written ({reason}).") from error
         finally:
             preferences.save_version = versions
 
@@ -129,40 +130,30 @@ def _set_stage(stage: Scene, scene: Scene, frames: NDArray[np.integer], title: s
     stage.frame_set(int(frames[0]))
 
 
-def _run_exporter(stage: Scene, temporary: Path, path: str | os.PathLike[str]) -> None:
-    _, enabled = addon_utils.check("io_scene_fbx")
-    if not enabled:
-        addon_utils.enable("io_scene_fbx")
-    try:
-        with bpy.context.temp_override(scene=stage, view_layer=stage.view_layers[0]):
-            bpy.ops.export_scene.fbx(
-                filepath=str(temporary),
-                check_existing=False,
-                object_types={"ARMATURE"},
-                apply_unit_scale=True,
-                apply_scale_options="FBX_SCALE_ALL",
-                axis_forward="-Z",
-                axis_up="Y",
-                primary_bone_axis="Y",
-                secondary_bone_axis="X",
-                add_leaf_bones=False,
-                armature_nodetype="NULL",
-                bake_anim=True,
-                bake_anim_use_all_bones=True,
-                bake_anim_use_nla_strips=False,
-                bake_anim_use_all_actions=False,
-                bake_anim_force_startend_keying=True,
-                bake_anim_step=1.0,
-                bake_anim_simplify_factor=0.0,
-            )
-    except RuntimeError as error:
-        raise _not_written(path, error) from error
-    finally:
-        if not enabled:
-            addon_utils.disable("io_scene_fbx")
-
-
-def _not_written(path: str | os.PathLike[str], error: RuntimeError) -> JumpsError:
-    """Blender's operators report a failure as text, a traceback's last line being the reason."""
-    reason = str(error).strip().splitlines()[-1]
-    return JumpsError(f"{path}: could not be written ({reason}).")
+def _run_exporter(stage: Scene, path: Path) -> None:
+    """Blender's own exporter, as a function: its operator turns a full disk into a traceback."""
+    with redirect_stdout(None):
+        export_fbx_bin.save_single(
+            SimpleNamespace(report=lambda *_: None),
+            stage,
+            stage.view_layers[0].depsgraph,
+            str(path),
+            context_objects=list(stage.objects),
+            object_types={"ARMATURE"},
+            global_matrix=axis_conversion(to_forward="-Z", to_up="Y").to_4x4(),
+            axis_forward="-Z",
+            axis_up="Y",
+            apply_unit_scale=True,
+            apply_scale_options="FBX_SCALE_ALL",
+            primary_bone_axis="Y",
+            secondary_bone_axis="X",
+            add_leaf_bones=False,
+            armature_nodetype="NULL",
+            bake_anim=True,
+            bake_anim_use_all_bones=True,
+            bake_anim_use_nla_strips=False,
+            bake_anim_use_all_actions=False,
+            bake_anim_force_startend_keying=True,
+            bake_anim_step=1.0,
+            bake_anim_simplify_factor=0.0,
+        )

@@ -359,8 +359,9 @@ def _carrying(items: Iterable[Any], result_id: str) -> list[Any]:
 
 
 def _select_only(context: Context, chosen: Object) -> None:
-    for item in context.view_layer.objects:
-        item.select_set(item == chosen)
+    for item in context.selected_objects:
+        item.select_set(False)
+    chosen.select_set(True)
     context.view_layer.objects.active = chosen
 
 

@@ -1,0 +1,215 @@
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from jumps_blender.errors import JumpsError
+from jumps_blender.scene.animate import animate
+from jumps_blender.scene.bake import bake
+from jumps_blender.scene.export import export_fbx, save_blend
+from jumps_blender.scene.result import Result, create_result, plane_of
+from jumps_blender.skeletons import JOINTS
+
+from .walker import walker
+
+Importer = Callable[..., set[str]]
+IMPORTERS = [
+    pytest.param(lambda path: bpy.ops.import_scene.fbx(filepath=str(path)), id="import_scene"),
+    pytest.param(lambda path: bpy.ops.wm.fbx_import(filepath=str(path)), id="wm"),
+]
+
+
+def joints_in_world(armature: bpy.types.Object, frames: range) -> np.ndarray:
+    rows = []
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        world = armature.matrix_world
+        rows.append([world @ armature.pose.bones[name].head for name in JOINTS])
+    return np.array(rows)
+
+
+def check_reimport(importer: Importer, path: Path, frames: range, expected: np.ndarray) -> None:
+    """expected: (F, 28, 3), metres."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    importer(path)
+    (armature,) = bpy.data.objects
+    assert armature.type == "ARMATURE"
+    assert tuple(armature.scale) == pytest.approx((1, 1, 1))
+    assert tuple(armature.rotation_euler) == pytest.approx((0, 0, 0), abs=1e-5)
+    assert tuple(armature.location) == pytest.approx((0, 0, 0))
+    assert sorted(bone.name for bone in armature.data.bones) == sorted(JOINTS)
+    (action,) = bpy.data.actions
+    assert tuple(action.curve_frame_range) == pytest.approx((frames[0], frames[-1]), abs=1e-3)
+    assert joints_in_world(armature, frames) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_fbx_comes_back_as_it_was(importer: Importer, fps: int, tmp_path: Path) -> None:
+    bpy.context.scene.render.fps = fps
+    result = create_result(bpy.context, walker(46))
+    frames = range(result.frame_range[0], result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames)
+    # The walker's pelvis moves by 0.75 m: root motion is kept.
+    travelled = expected[-1, JOINTS.index("pelvis"), 0] - expected[0, JOINTS.index("pelvis"), 0]
+    assert travelled == pytest.approx(0.75, rel=0.05)
+    export_fbx(result, tmp_path / "walk.fbx")
+    check_reimport(importer, tmp_path / "walk.fbx", frames, expected)
+    assert bpy.context.scene.render.fps == fps
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+@pytest.mark.parametrize("baked", [False, True])
+def test_fbx_of_a_placed_character(importer: Importer, baked: bool, tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(20), start_frame=101)
+    result.root.location = (3.0, 1.0, 0.2)
+    result.root.rotation_euler = (0.3, -0.2, 2.0)
+    result.root.scale = (1.5, 1.5, 1.5)
+    if baked:
+        bake(result)
+    frames = range(101, result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames)
+    export_fbx(result, tmp_path / "placed.fbx")
+    check_reimport(importer, tmp_path / "placed.fbx", frames, expected)
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+@pytest.mark.parametrize("metres", [0.01, 0.1, 10.0])
+def test_fbx_is_in_metres_whatever_the_scene_is_in(
+    importer: Importer, metres: float, tmp_path: Path
+) -> None:
+    bpy.context.scene.unit_settings.scale_length = metres
+    result = create_result(bpy.context, walker(10))
+    frames = range(1, result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames) * metres
+    assert np.ptp(expected[0, :, 2]) == pytest.approx(1.75, rel=0.03)
+    export_fbx(result, tmp_path / "units.fbx")
+    check_reimport(importer, tmp_path / "units.fbx", frames, expected)
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+def test_fbx_of_one_frame(importer: Importer, tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(1))
+    expected = joints_in_world(result.armature, range(1, 2))
+    export_fbx(result, tmp_path / "one.fbx")
+    check_reimport(importer, tmp_path / "one.fbx", range(1, 2), expected)
+
+
+@pytest.mark.parametrize("importer", IMPORTERS)
+def test_fbx_keeps_what_was_posed_by_hand_after_the_bake(
+    importer: Importer, tmp_path: Path
+) -> None:
+    result = create_result(bpy.context, walker(10, fps=24.0))
+    action = bake(result)
+    path = result.armature.pose.bones["head"].path_from_id("location")
+    curve = action.layers[0].strips[0].channelbags[0].fcurves.find(path, index=1)
+    curve.keyframe_points[4].co.y += 0.3
+    expected = joints_in_world(result.armature, range(1, 11))
+    export_fbx(result, tmp_path / "posed.fbx")
+    check_reimport(importer, tmp_path / "posed.fbx", range(1, 11), expected)
+
+
+def everything() -> dict[str, list[str]]:
+    return {
+        kind: sorted(item.name for item in getattr(bpy.data, kind))
+        for kind in ("objects", "armatures", "actions", "scenes", "collections")
+    }
+
+
+def test_export_leaves_the_scene_as_it_was(tmp_path: Path) -> None:
+    hers = bpy.data.objects.new("Armature", None)
+    result = create_result(bpy.context, walker())
+    bpy.context.scene.frame_set(17)
+    before = everything()
+    export_fbx(result, tmp_path / "a.fbx")
+    assert everything() == before
+    assert hers.name == "Armature"
+    assert bpy.context.scene.frame_current == 17
+    assert result.armature.animation_data is None
+    assert not result.armature.pose.bones["neck"].constraints[0].mute
+    assert [file.name for file in tmp_path.iterdir()] == ["a.fbx"]
+
+
+def test_two_results_export_only_the_chosen_one(tmp_path: Path) -> None:
+    create_result(bpy.context, walker(10, person="1"))
+    second = create_result(bpy.context, walker(5, fps=24.0, person="2"))
+    expected = joints_in_world(second.armature, range(1, 6))
+    export_fbx(second, tmp_path / "second.fbx")
+    check_reimport(IMPORTERS[0].values[0], tmp_path / "second.fbx", range(1, 6), expected)
+
+
+@pytest.mark.parametrize("write", [export_fbx, lambda _result, path: save_blend(path)])
+def test_a_folder_that_is_not_there(write: Callable[[Result, Path], None], tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(3))
+    with pytest.raises(JumpsError, match="cannot be written"):
+        write(result, tmp_path / "absent" / "out.blend")
+    assert list(tmp_path.iterdir()) == []
+    assert len(bpy.data.objects) == 30
+    assert len(bpy.data.scenes) == 1
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = create_result(bpy.context, walker(3))
+    from io_scene_fbx import encode_bin
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(encode_bin, "write", full)
+    with pytest.raises(JumpsError, match=r"out\.fbx: could not be written \(.*No space left"):
+        export_fbx(result, tmp_path / "out.fbx")
+    assert list(tmp_path.iterdir()) == []
+    assert len(bpy.data.objects) == 30
+
+
+def test_animate_makes_a_file_that_opens_ready(tmp_path: Path) -> None:
+    sequence = walker(50, fps=25.0)
+    animate(sequence)
+    save_blend(tmp_path / "walk.blend")
+    save_blend(tmp_path / "walk.blend")
+    assert [file.name for file in tmp_path.iterdir()] == ["walk.blend"]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "walk.blend"))
+    scene = bpy.context.scene
+    assert (scene.frame_start, scene.frame_end, scene.frame_current) == (1, 50, 1)
+    assert scene.render.fps / scene.render.fps_base == pytest.approx(25)
+    result = Result(tuple(item for item in scene.objects if "jumps_result" in item))
+    expected = plane_of(result).to_scene(sequence.positions)
+    assert joints_in_world(result.armature, range(1, 51)) == pytest.approx(expected, abs=1e-4)
+    assert result.empties[0].matrix_world.translation.x == pytest.approx(
+        expected[49, 0, 0], abs=1e-4
+    )
+
+
+def test_camera_sees_every_joint_in_every_frame() -> None:
+    from bpy_extras.object_utils import world_to_camera_view
+
+    result = animate(walker(90))
+    scene = bpy.context.scene
+    for frame in (1, 45, 90):
+        scene.frame_set(frame)
+        seen = np.array(
+            [
+                world_to_camera_view(scene, scene.camera, empty.matrix_world.translation)
+                for empty in result.empties
+            ]
+        )
+        assert (seen[:, :2] > 0).all()
+        assert (seen[:, :2] < 1).all()
+        # The person's left is on the picture's right.
+        assert seen[JOINTS.index("l_shoulder"), 0] > seen[JOINTS.index("r_shoulder"), 0]
+        assert seen[JOINTS.index("head_top"), 1] > seen[JOINTS.index("l_toe"), 1]
+
+
+def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(3))
+    mask = os.umask(0o022)
+    try:
+        export_fbx(result, tmp_path / "out.fbx")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "out.fbx").stat().st_mode) == 0o644
