@@ -6,12 +6,14 @@ Source: SLEAP, sleap/info/write_tracking_h5.py and its CSV export.
 - HDF5: ``tracks`` is stored transposed, (tracks, 2, nodes, frames), and so are ``point_scores``,
   (tracks, nodes, frames); ``node_names`` and ``track_names`` are byte strings. Read through h5py,
   which is optional.
+  sleap-io may write other orders, and then names the axes in the attribute ``dims``.
 - Nodes are named by the user, and mapped by these names. NaN or an empty cell is a missing joint.
 - Confidence: the node's score, clipped at 1; nodes without one (labelled by hand) count 1.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from .source import Source, brief, cells, listing
 
 # Bounds what is read, whatever sizes a file claims: 1.6 GB of coordinates.
 _MAX_VALUES = 200_000_000
+_TRACK_AXES = ("track", "xy", "node", "frame")
+_SCORE_AXES = ("track", "node", "frame")
 
 
 def recognise(source: Source) -> bool:
@@ -86,8 +90,10 @@ def _read_hdf5(source: Source) -> Detections:
         ) from None
     try:
         with h5py.File(source.path, "r") as file:
-            tracks = _dataset(source, file, "tracks", 4)
-            scores = _dataset(source, file, "point_scores", 3) if "point_scores" in file else None
+            tracks = _dataset(source, file, "tracks", _TRACK_AXES)
+            scores = None
+            if "point_scores" in file:
+                scores = _dataset(source, file, "point_scores", _SCORE_AXES)
             nodes = _names(source, file, "node_names")
             people = _names(source, file, "track_names") if "track_names" in file else []
     # h5py raises nearly every built-in exception for a damaged file.
@@ -123,7 +129,8 @@ def _read_hdf5(source: Source) -> Detections:
     )
 
 
-def _dataset(source: Source, file: Any, name: str, dimensions: int) -> NDArray[np.float64]:
+def _dataset(source: Source, file: Any, name: str, axes: tuple[str, ...]) -> NDArray[np.float64]:
+    """A numeric dataset with its axes in that order."""
     import h5py
 
     data = file.get(name)
@@ -131,18 +138,22 @@ def _dataset(source: Source, file: Any, name: str, dimensions: int) -> NDArray[n
         raise source.error(
             f'not a SLEAP analysis file: no dataset "{name}" among {listing(list(file))}.'
         )
-    if len(data.shape) != dimensions or data.dtype.kind not in "fiu":
-        raise source.error(f'"{name}" is not a numeric array of {dimensions} dimensions.')
+    if data.shape is None or len(data.shape) != len(axes) or data.dtype.kind not in "fiu":
+        raise source.error(f'"{name}" is not a numeric array of {len(axes)} dimensions.')
     if data.size > _MAX_VALUES:
         raise source.error(f'"{name}" is too large ({data.shape}); split the clip.')
-    return np.asarray(data[...], dtype=np.float64)
+    values = np.asarray(data[...], dtype=np.float64)
+    written = json.loads(data.attrs["dims"]) if "dims" in data.attrs else None
+    if isinstance(written, list) and sorted(map(str, written)) == sorted(axes):
+        values = values.transpose([written.index(axis) for axis in axes])
+    return values
 
 
 def _names(source: Source, file: Any, name: str) -> list[str]:
     import h5py
 
     data = file.get(name)
-    if not isinstance(data, h5py.Dataset) or len(data.shape) != 1 or data.size > 10_000:
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.size > 10_000:
         raise source.error(f'not a SLEAP analysis file: "{name}" is not a list of names.')
     return [
         item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)

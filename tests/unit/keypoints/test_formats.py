@@ -416,6 +416,17 @@ def test_sleap_hdf5(tmp_path: Path) -> None:
     np.testing.assert_allclose(ben.confidence[3], 0.7, atol=1e-6)
 
 
+def test_sleap_hdf5_with_named_axes(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    points = np.stack([person(200 + 5 * f, 200, 12) for f in range(4)])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["tracks"] = points[:, None]
+        file["tracks"].attrs["dims"] = '["frame", "track", "node", "xy"]'
+        file["node_names"] = [name.encode() for name in LIMBS]
+    track = read_pose_file(tmp_path / "a.h5").tracks[0]
+    np.testing.assert_allclose(track.positions, points, atol=1e-4)
+
+
 def test_own_format_by_hand(tmp_path: Path) -> None:
     value = jumps_object(3)
     value["positions"][1][4] = None
