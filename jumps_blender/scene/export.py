@@ -85,7 +85,7 @@ def save_blend(path: str | os.PathLike[str]) -> None:
         try:
             bpy.ops.wm.save_as_mainfile(filepath=str(temporary), compress=True, copy=True)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
+            reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
             raise JumpsError(f"{path}: could not be written ({reason}).") from error
         finally:
             preferences.save_version = versions
