@@ -1,6 +1,6 @@
 """Training samples for engine ``direct``: mocap through random cameras, spoilt at random.
 
-Every sample is a window of a clip at a random frame rate, mirrored or not, with bones rescaled,
+Every sample is a window of a clip at a random frame rate, mirrored or not, on another's body,
 seen by a random static camera; of its joints some are given, with holes, detector noise, swaps and
 shifted definitions; the target is always the whole, clean skeleton.
 """
@@ -17,7 +17,9 @@ from jumps_blender.model_runtime import features
 from jumps_blender.model_runtime.cameras import FOCAL
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.mocap import MocapArchive
-from jumps_blender.skeletons import COMMON12, JOINTS, MIRROR, PARENTS, joint_index
+from jumps_blender.skeletons import COMMON12, MIRROR, joint_index
+
+from .bodies import exchanged, measure
 
 # Whole subjects kept from training for choosing between models: walks, runs, acrobatics, ballet,
 # household actions and martial arts, about a tenth of the minutes.
@@ -42,8 +44,8 @@ class SampleSettings:
     frames: int = 64
     slowest_fps: float = 20.0
     fastest_fps: float = 40.0
-    clean_share: float = 0.45  # all given joints seen exactly, as in the protocol's Table I
-    bone_scale_sigma: float = 0.06
+    clean_share: float = 0.55  # all given joints seen exactly, as in the protocol's Table I
+    exchange_bodies: bool = True  # see bodies.py
     clip_length_power: float = 0.75  # a clip is drawn with probability ~ length ** power
 
 
@@ -67,17 +69,6 @@ class Batch:
     head: NDArray[np.float32]
 
 
-def _ancestor_matrix() -> NDArray[np.float32]:
-    """(28, 28): row j sums the bones (child minus parent) from the pelvis to joint j."""
-    matrix = np.zeros((28, 28), np.float32)
-    for joint in range(28):
-        step = joint
-        while PARENTS[step] >= 0:
-            matrix[joint, step] = 1
-            step = PARENTS[step]
-    return matrix
-
-
 class SampleStream:
     """Endless random batches from some subjects of an archive."""
 
@@ -95,8 +86,7 @@ class SampleStream:
         lengths = np.array([len(clip.xyz) for clip in self._clips], float)
         weight = lengths**settings.clip_length_power
         self._probability = weight / weight.sum()
-        self._ancestors = _ancestor_matrix()
-        self._parents = np.maximum(PARENTS, 0)
+        self._bodies = measure([clip.xyz for clip in self._clips])
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield batches of ``size`` samples for ever."""
@@ -110,13 +100,14 @@ class SampleStream:
         valid = np.zeros((size, 28), bool)
         length = np.zeros(size, int)
         step = np.zeros(size)
-        for sample, number in enumerate(
-            rng.choice(len(self._clips), size=size, p=self._probability)
-        ):
+        numbers = rng.choice(len(self._clips), size=size, p=self._probability)
+        for sample, number in enumerate(numbers):
             xyz[sample], length[sample], step[sample] = self._window(number)
             valid[sample] = self._clips[number].valid
+        if self.settings.exchange_bodies:
+            others = rng.integers(0, len(self._clips), size)
+            xyz = exchanged(xyz, self._bodies.of(numbers), self._bodies.of(others), rng)
         xyz, valid = self._mirrored(xyz, valid)
-        xyz = self._rescaled(xyz)
         points, depth = self._seen(xyz)
         head_m = np.linalg.norm(xyz[:, :, 6] - xyz[:, :, 7], axis=-1).mean(axis=1)
         head_m = np.where(valid[:, 6] & valid[:, 7], head_m, 0.20)
@@ -154,21 +145,6 @@ class SampleStream:
             np.where(flip[:, None, None, None], mirrored, xyz),
             np.where(flip[:, None], valid[:, order], valid),
         )
-
-    def _rescaled(self, xyz: NDArray) -> NDArray:
-        """Other people: bones lengthened or shortened, left and right alike."""
-        rng, sigma = self._rng, self.settings.bone_scale_sigma
-        scale = np.exp(rng.standard_normal((len(xyz), 28), np.float32) * sigma)
-        scale = np.where(np.arange(28) > np.array(MIRROR), scale[:, list(MIRROR)], scale)
-        # The clavicles and the spine's pieces change together: a broad or a long trunk.
-        trunk = [joint_index(n) for n in ("spine", "spine2", "spine3", "spine4", "neck")]
-        scale[:, trunk] = scale[:, trunk[:1]]
-        for side in ("l", "r"):
-            scale[:, JOINTS.index(f"{side}_clavicle")] = scale[:, JOINTS.index(f"{side}_shoulder")]
-        scale[rng.random(len(xyz)) < 0.25] = 1.0
-        bones = xyz - xyz[:, :, self._parents]
-        bones *= scale[:, None, :, None]
-        return xyz[:, :, 4:5] + self._ancestors @ bones
 
     def _seen(self, xyz: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Project through one random static camera each: pixels and depth."""

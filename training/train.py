@@ -29,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     direct.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
     direct.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     direct.add_argument("--steps", type=int, help="optimiser steps in all")
+    direct.add_argument("--learning-rate", type=float, help="the highest one")
+    direct.add_argument("--start", type=Path, help="weights (.safetensors) a new run starts from")
     direct.set_defaults(run_command=_direct)
 
     export = commands.add_parser("export", help="make a run's best weights the shipped ones")
@@ -55,7 +57,9 @@ def _direct(arguments: argparse.Namespace) -> None:
     settings = TrainSettings()
     if arguments.steps:
         settings = replace(settings, steps=arguments.steps)
-    train(arguments.archive, arguments.run, settings, DirectConfig())
+    if arguments.learning_rate:
+        settings = replace(settings, learning_rate=arguments.learning_rate)
+    train(arguments.archive, arguments.run, settings, DirectConfig(), arguments.start)
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -88,7 +88,7 @@ class Validation:
         clips = [i for i, s in enumerate(data.subjects) if s in VALIDATION_SUBJECTS]
         self._sets = {}
         for name, clean in (("clean", 1.0), ("spoilt", 0.0)):
-            settings = SampleSettings(clean_share=clean, bone_scale_sigma=0.0)
+            settings = SampleSettings(clean_share=clean, exchange_bodies=False)
             stream = SampleStream(data, clips, settings, seed=99)
             self._sets[name] = [_tensors(stream.batch(64)) for _ in range(batches)]
 
@@ -113,14 +113,25 @@ class Validation:
         return scores
 
 
-def train(archive: Path, run: Path, settings: TrainSettings, config: DirectConfig) -> None:
-    """Train until ``settings.steps``, starting from the run's state where there is one."""
+def train(
+    archive: Path,
+    run: Path,
+    settings: TrainSettings,
+    config: DirectConfig,
+    start: Path | None = None,
+) -> None:
+    """Train until ``settings.steps``, starting from the run's state where there is one.
+
+    A new run starts from the weights in ``start``, if given.
+    """
     run.mkdir(parents=True, exist_ok=True)
     facts = {"architecture": config.as_json(), "training": asdict(settings)}
     (run / "settings.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = DirectNetwork(config).to(device)
+    if start is not None:
+        network.load_state_dict(load_file(start))
     mean = DirectNetwork(config).to(device)
     mean.load_state_dict(network.state_dict())
     optimizer = torch.optim.AdamW(
