@@ -11,6 +11,7 @@ JSON (described in docs/pose_files.md) or NPZ with the same names; NPZ holds one
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -117,12 +118,17 @@ def write_sequence(sequence: PoseSequence, path: str | os.PathLike[str]) -> None
         raise JumpsError(f"{path}: results are written as .json or .npz; name the file so.")
     with written_whole(path) as temporary:
         if suffix == ".npz":
-            with temporary.open("wb") as file:
-                np.savez(file, **_npz_arrays(sequence))
+            # In memory first: a full disk in mid-archive leaves zipfile unable to close it.
+            archive = io.BytesIO()
+            np.savez(archive, **_npz_arrays(sequence))
+            temporary.write_bytes(archive.getbuffer())
         else:
-            text = json.dumps(_json_object(sequence), separators=(",", ":"), allow_nan=False)
             # One key per line keeps the file readable from its first screen.
-            temporary.write_text(text.replace(',"', ',\n"') + "\n", encoding="utf-8")
+            lines = [
+                f"{json.dumps(key)}:{json.dumps(value, separators=(',', ':'), allow_nan=False)}"
+                for key, value in _json_object(sequence).items()
+            ]
+            temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def read_sequence(path: str | os.PathLike[str]) -> PoseSequence:

@@ -38,7 +38,7 @@ def sequence(frames: int = 5) -> PoseSequence:
         fps=25.0,
         image_size=(640, 480),
         person="anna",
-        source="clip.json",
+        source='a "clip," [1].json,',
         engine="direct 1a2b3c4d",
     )
 
