@@ -40,7 +40,7 @@ def read(source: Source) -> Detections:
     for row in ("bodyparts", "individuals"):
         if row in header and len(header[row]) <= columns[-1]:
             raise source.error(f"row {row}: is shorter than row coords.")
-    names = [rows_cell(row, columns[0] - 1) for row in rows]
+    names = [_cell(row, columns[0] - 1) for row in rows]
     frames, notes = frame_numbers(source, names, lambda i: f"row {len(header) + 1 + i}")
     if all(number_in_name(name) is None for name in names):
         raise source.error(
@@ -81,7 +81,7 @@ def read(source: Source) -> Detections:
     )
 
 
-def rows_cell(row: list[str], column: int) -> str:
+def _cell(row: list[str], column: int) -> str:
     return row[column] if column < len(row) else ""
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..skeletons import JOINT_SETS
-from .detections import Detections, frame_number, joint_triplets, person_id
+from .detections import Detections, joint_triplets, person_id
 from .source import Source, brief, number_in_name
 
 _JOINTS = {
@@ -41,10 +41,11 @@ def read(source: Source) -> Detections:
         files = [(source.path.name, source.data)]
     else:
         raise source.error("not OpenPose's: neither a folder of JSON files nor a JSON file.")
-    numbers = [number_in_name(name) for name, _value in files]
-    if None in numbers:
+    named = [number_in_name(name) for name, _value in files]
+    numbers = [number for number in named if number is not None]
+    if len(numbers) < len(files):
         numbers = list(range(len(files)))
-    seen: dict[int | None, str] = {}
+    seen: dict[int, str] = {}
     lists: list[Any] = []
     frames: list[int] = []
     ids: list[str | None] = []
@@ -63,7 +64,7 @@ def read(source: Source) -> Detections:
             if keypoints is None:
                 raise source.error(f'{name}: a person has no "pose_keypoints_2d".')
             lists.append(keypoints)
-            frames.append(frame_number(number) or 0)
+            frames.append(number)
             ids.append(person_id(person.get("person_id")))
     if not lists:
         raise source.error(f"no person in any of {len(files)} frames.")
@@ -74,14 +75,13 @@ def read(source: Source) -> Detections:
     shown = positions[confidence > 0]
     if (shown < 0).any() and (np.abs(shown) <= 1).all():
         positions = (positions + 1) / 2
-    stated = [number for number in numbers if number is not None]
     return Detections(
         joint_set=joint_set,
         frames=np.array(frames, np.int64),
         positions=positions,
         confidence=confidence,
         ids=ids,
-        stated=(min(stated), max(stated)),
+        stated=(min(numbers), max(numbers)),
         may_be_normalised=True,
     )
 
