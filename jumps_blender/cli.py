@@ -11,8 +11,8 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -287,18 +287,55 @@ def _animate(arguments: argparse.Namespace) -> None:
     for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
         _check_writable(path, suffixes)
     track, sequence = _run_engine(arguments)
-    if arguments.preview:
-        from .preview import write_preview
+    with _all_or_none(outputs) as (blend, fbx, preview):
+        if preview:
+            from .preview import write_preview
 
-        with _progress("preview") as progress:
-            write_preview(track, sequence, arguments.preview, progress)
-    if arguments.blend or arguments.fbx:
-        _build_scene(arguments, sequence)
+            with _progress("preview") as progress:
+                write_preview(track, sequence, preview, progress)
+        if blend or fbx:
+            with _blender_silent():
+                _build_scene(sequence, arguments.height, blend, fbx)
     for path in filter(None, outputs):
         _say(f"jumps: wrote {path}")
 
 
-def _build_scene(arguments: argparse.Namespace, sequence: PoseSequence) -> None:
+@contextmanager
+def _all_or_none(paths: Sequence[Path | None]) -> Iterator[list[Path | None]]:
+    """Temporary paths that become ``paths`` together when the block succeeds.
+
+    A disk that fills up at the last file leaves nothing of the first.
+    """
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(written_whole(path)) if path else None for path in paths]
+        try:
+            yield temporary
+        except JumpsError as error:
+            message = str(error)
+            for path, stand_in in zip(paths, temporary, strict=True):
+                if stand_in:
+                    message = message.replace(str(stand_in), str(path))
+            raise JumpsError(message) from error
+
+
+@contextmanager
+def _blender_silent() -> Iterator[None]:
+    """Keep what Blender's own code prints off standard output, where only results belong."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _build_scene(
+    sequence: PoseSequence, height: float, blend: Path | None, fbx: Path | None
+) -> None:
     try:
         # Settings and caches of a Blender that the user may have are left alone.
         os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="jumps-"))
@@ -313,11 +350,11 @@ def _build_scene(arguments: argparse.Namespace, sequence: PoseSequence) -> None:
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with _progress("animating") as progress:
-        result = animate(sequence, height=arguments.height, progress=progress)
-    if arguments.blend:
-        save_blend(arguments.blend)
-    if arguments.fbx:
-        export_fbx(result, arguments.fbx)
+        result = animate(sequence, height=height, progress=progress)
+    if blend:
+        save_blend(blend)
+    if fbx:
+        export_fbx(result, fbx)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _LENGTH_PERCENTILE = 75.0
 # Standing height over the chain's length measured that way: the median over 393 clips of CMU
 # motion (36 subjects, 1.5 to 1.9 m), each seen by three random perspective cameras 2.5-8.5 m away,
-# from 15 degrees below to 30 above. Half of the views lie within 3 % of it, nine in ten within 10 %.
+# from 15 degrees below to 30 above. Half of the views lie within 3 % of it, 90 % within 10 %.
 _HEIGHT_PER_CHAIN = 1.023
 # Of the lowest point of the feet in each frame; the rest is below the floor: noise, or steps
 # towards a camera that looks down.
