@@ -1,0 +1,129 @@
+"""Training: samples, bodies, a short run that resumes and exports."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime import weights_files
+from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwork
+from jumps_blender.model_runtime.mocap import MocapArchive
+from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
+from training import export as export_module
+from training.bodies import exchanged, measure
+from training.data import SampleSettings, SampleStream
+from training.train_direct import TrainSettings, train
+
+from .test_evaluation import write_archive
+
+L_HIP, L_SHOULDER, NECK = (JOINTS.index(name) for name in ("l_hip", "l_shoulder", "neck"))
+
+
+@pytest.fixture
+def archive(tmp_path):
+    clips = {"cmu_02.a": 200, "s1.a": 300, "s1.b": 90, "s2.a": 200}
+    return write_archive(tmp_path / "train.npz", clips)
+
+
+class Always:
+    """Random numbers that exchange everything, without noise."""
+
+    def uniform(self, _low, _high, shape):
+        return np.ones(shape)
+
+    def random(self, shape):
+        return np.ones(shape)
+
+    def standard_normal(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
+
+def tall_and_narrow(xyz: np.ndarray) -> np.ndarray:
+    """The same motion on legs a fifth longer, with shoulders narrower and higher on the chest."""
+    result = xyz.copy()
+    legs = [JOINTS.index(f"{s}_{part}") for s in "lr" for part in ("knee", "ankle", "foot", "toe")]
+    for joint in legs:
+        parent = PARENTS[joint]
+        result[:, joint] = result[:, parent] + 1.2 * (xyz[:, joint] - xyz[:, parent])
+    for side, sign in (("l", -1), ("r", 1)):
+        for part in ("clavicle", "shoulder", "elbow", "wrist", "hand"):
+            share = 0.27 if part == "clavicle" else 1.0
+            result[:, JOINTS.index(f"{side}_{part}")] += np.array([0.02 * sign, 0, 0.03]) * share
+    return result
+
+
+def test_a_body_given_its_own_proportions_stays(archive):
+    xyz = MocapArchive(archive).clip(1).xyz[:64]
+    xyz[:, JOINTS.index("l_clavicle")] = xyz[:, NECK] + 0.27 * (xyz[:, L_SHOULDER] - xyz[:, NECK])
+    r_shoulder = JOINTS.index("r_shoulder")
+    xyz[:, JOINTS.index("r_clavicle")] = xyz[:, NECK] + 0.27 * (xyz[:, r_shoulder] - xyz[:, NECK])
+    bodies = measure([xyz]).of(np.array([0]))
+    assert np.abs(exchanged(xyz[None], bodies, bodies, Always()) - xyz).max() < 1e-3
+
+
+def test_a_body_takes_on_anothers_proportions_and_keeps_the_motion(archive):
+    xyz = MocapArchive(archive).clip(1).xyz[:64]
+    other = tall_and_narrow(xyz)
+    own, wanted = (measure([x]).of(np.array([0])) for x in (xyz, other))
+    given = exchanged(xyz[None], own, wanted, Always())
+    got = measure([given[0]]).of(np.array([0]))
+    size = own.lengths.sum() / wanted.lengths.sum()
+    moved = [j for j in range(28) if not JOINTS[j].endswith(("clavicle", "shoulder"))]
+    assert np.allclose(got.lengths[:, moved], wanted.lengths[:, moved] * size, rtol=0.02)
+    assert np.allclose(got.hips, wanted.hips * size, atol=2e-3)
+    assert np.allclose(got.shoulders, wanted.shoulders * size, atol=2e-3)
+    assert np.allclose(given[0, :, JOINTS.index("pelvis")], xyz[:, JOINTS.index("pelvis")])
+
+
+def test_samples_are_repeatable_finite_and_weighted_by_validity(archive):
+    data = dict(np.load(archive))
+    hand = JOINTS.index("l_hand")
+    data["valid"][:, [hand, JOINTS.index("r_hand")]] = False
+    np.savez(archive, **data)
+    streams = [SampleStream(MocapArchive(archive), [1, 2], SampleSettings(), 7) for _ in range(2)]
+    for _ in range(3):
+        one, two = (stream.batch(16) for stream in streams)
+        for name, value in vars(one).items():
+            assert np.isfinite(value).all(), name
+            assert np.array_equal(value, getattr(two, name)), name
+        assert one.weight[..., hand].sum() == 0
+        assert one.weight[..., L_HIP].sum() > 0
+        assert (one.features[one.inside[..., 0] == 0] == 0).all()
+
+
+def test_clean_samples_give_the_common_joints_exactly(archive):
+    settings = SampleSettings(clean_share=1.0)
+    batch = SampleStream(MocapArchive(archive), [1, 2, 3], settings, 0).batch(32)
+    common = list(COMMON12)
+    gap = np.linalg.norm((batch.base - batch.target)[..., common, :], axis=-1)
+    assert gap[np.broadcast_to(batch.inside > 0, gap.shape)].max() < 1e-3
+
+
+def test_training_resumes_where_it_stopped_and_exports(archive, tmp_path, monkeypatch):
+    run, config = tmp_path / "run", DirectConfig(width=16, dilations=(1, 2))
+    small = SampleSettings(frames=16)
+    settings = TrainSettings(steps=4, batch=4, validate_every=2, samples=small)
+    train(archive, run, settings, config)
+    train(archive, run, replace(settings, steps=6), config)
+    rows = (run / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "2", "4", "6"]
+
+    monkeypatch.setattr(export_module, "FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(weights_files, "FOLDER", tmp_path / "weights")
+    export_module.export_direct(run)
+    tensors, card, digest = weights_files.load_weights("direct")
+    network = DirectNetwork(config)
+    assert {key: value.shape for key, value in tensors.items()} == {
+        key: tuple(value.shape) for key, value in network.state_dict().items()
+    }
+    assert card["architecture"]["width"] == 16
+    assert card["training"]["steps"] == 6
+    assert len(digest) == 8
+    assert "mocap.cs.cmu.edu" in json.dumps(card)
+
+
+def test_export_of_nothing(tmp_path):
+    with pytest.raises(JumpsError, match="train there first"):
+        export_module.export_direct(tmp_path)
