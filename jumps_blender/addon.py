@@ -10,7 +10,7 @@ from .operators.clear_result import JUMPS_OT_clear_result
 from .operators.export_fbx import JUMPS_OT_export_fbx
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
-from .ui import menus, panels
+from .ui import menus, overlay, panels
 
 # In order: a class follows those that it refers to, and panels stand in the sidebar like this.
 _CLASSES = (
@@ -38,10 +38,12 @@ def register() -> None:
             bpy.utils.register_class(cls)
     settings.register()
     menus.register()
+    overlay.register()
 
 
 def unregister() -> None:
     """Unregister what is registered."""
+    overlay.unregister()
     menus.unregister()
     settings.unregister()
     for cls in reversed(_CLASSES):

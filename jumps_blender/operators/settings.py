@@ -99,10 +99,16 @@ class JUMPS_PG_settings(PropertyGroup):
         max=1_000_000,
     )
     use_clip_fps: BoolProperty(
-        name="Use the Clip's Frame Rate",
+        name="Clip's Frame Rate",
         description="Set the scene's frame rate to the clip's; otherwise the clip keeps its speed "
         "at the scene's frame rate, with keys between frames",
         default=False,
+    )
+    show_states: BoolProperty(
+        name="State Colors",
+        description="Draw the joints in the viewport in the color of their state: blue observed, "
+        "orange inpainted, yellow upsampled",
+        default=True,
     )
     extend_range: BoolProperty(
         name="Extend Frame Range",

@@ -28,8 +28,7 @@ def animate(
     """Fill the open scene with one person: empties, baked armature, camera and frame range.
 
     Meant for a new file (``bpy.ops.wm.read_factory_settings(use_empty=True)``). The camera faces
-    the picture plane and frames the whole clip; 3D viewports look through it and show the joints'
-    state colours.
+    the picture plane and frames the whole clip; 3D viewports look through it.
 
     height: the person's standing height, metres
     use_clip_fps: give the scene the clip's frame rate; otherwise it keeps its own
@@ -74,4 +73,4 @@ def _look_through_camera() -> None:
             for space in area.spaces:
                 if space.type == "VIEW_3D":
                     space.region_3d.view_perspective = "CAMERA"
-                    space.shading.wireframe_color_type = "OBJECT"
+                    space.overlay.show_relationship_lines = False

@@ -91,8 +91,7 @@ class JUMPS_PT_result(_SidebarPanel, Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        # Joint colours show where the viewport takes wire colours from the objects.
-        column.prop(context.space_data.shading, "wireframe_color_type", text="Joint Colors")
+        column.prop(context.scene.jumps, "show_states")
         layout.operator(JUMPS_OT_bake_to_armature.bl_idname, icon="ACTION")
         layout.operator(JUMPS_OT_clear_result.bl_idname, icon="TRASH")
 

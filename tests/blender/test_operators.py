@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from jumps_blender.keypoints import choose_person, read_pose_file
+from jumps_blender.keypoints.sequence import JointState
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.scene.bake import bake
+from jumps_blender.scene.look import STATE_COLOURS, linear
 from jumps_blender.scene.result import create_result, results_in
-from jumps_blender.skeletons import JOINT_SETS
+from jumps_blender.skeletons import JOINT_SETS, JOINTS
 
 from .walker import walker
 
@@ -371,3 +373,21 @@ def test_archive_holds_the_package_and_nothing_else(archive: Path, tmp_path: Pat
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
     assert {"blender_manifest.toml", "__init__.py", "scene/result.py"} <= files
     assert not [file for file in files if "__pycache__" in file or file.endswith(".pyc")]
+
+
+@pytest.mark.usefixtures("extension")
+def test_the_viewport_draws_joints_in_the_colour_of_their_state(pose_file: Path) -> None:
+    # The drawing itself needs a window; what it draws doesn't.
+    overlay = sys.modules[f"{MODULE}.ui.overlay"]
+    import_and_upsample(pose_file)
+    scene = bpy.context.scene
+    (result,) = results_in(scene)
+    wrist = JOINTS.index("l_wrist")
+    for frame, state in ((5, JointState.OBSERVED), (15, JointState.INPAINTED)):
+        scene.frame_set(frame)
+        places, colours = overlay.joint_dots(bpy.context)
+        assert len(places) == 28
+        at = places.index(tuple(result.empties[wrist].matrix_world.translation))
+        assert colours[at][:3] == pytest.approx(linear(STATE_COLOURS[state]), abs=1e-3)
+    result.empties[wrist].hide_set(True)
+    assert len(overlay.joint_dots(bpy.context)[0]) == 27
