@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..keypoints.sequence import JointState
 
 # sRGB in [0, 1]: sky blue, vermillion and yellow of Okabe and Ito's palette, which stay apart for
@@ -21,5 +23,14 @@ def linear(colour: tuple[float, float, float]) -> tuple[float, float, float]:
     """sRGB -> linear, as Blender keeps object colours (IEC 61966-2-1)."""
     red, green, blue = (
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in colour
+    )
+    return red, green, blue
+
+
+def display(colour: Iterable[float]) -> tuple[float, float, float]:
+    """Linear -> sRGB, the inverse of ``linear``; what is drawn straight into a viewport is sRGB."""
+    red, green, blue = (
+        12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+        for value in colour
     )
     return red, green, blue

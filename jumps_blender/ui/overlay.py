@@ -13,6 +13,8 @@ import gpu
 from bpy.types import Context, SpaceView3D
 from gpu_extras.batch import batch_for_shader
 
+from ..scene.look import display
+
 _DOT = 9.0  # pixels at a resolution scale of 1
 
 _handler: Any = None
@@ -21,14 +23,14 @@ _handler: Any = None
 def joint_dots(
     context: Context,
 ) -> tuple[list[tuple[float, ...]], list[tuple[float, float, float, float]]]:
-    """World places and colours (linear RGBA) of the visible joints of all results."""
+    """World places and colours (sRGB, opaque) of the visible joints of all results."""
     joints = [
         item
         for item in context.view_layer.objects
         if item.get("jumps_role") == "joint" and item.visible_get()
     ]
     places = [tuple(item.matrix_world.translation) for item in joints]
-    return places, [(item.color[0], item.color[1], item.color[2], 1.0) for item in joints]
+    return places, [(*display(item.color[:3]), 1.0) for item in joints]
 
 
 def _draw() -> None:

@@ -14,7 +14,7 @@ from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.keypoints.sequence import JointState
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.scene.bake import bake
-from jumps_blender.scene.look import STATE_COLOURS, linear
+from jumps_blender.scene.look import STATE_COLOURS
 from jumps_blender.scene.result import create_result, results_in
 from jumps_blender.skeletons import JOINT_SETS, JOINTS
 
@@ -388,6 +388,6 @@ def test_the_viewport_draws_joints_in_the_colour_of_their_state(pose_file: Path)
         places, colours = overlay.joint_dots(bpy.context)
         assert len(places) == 28
         at = places.index(tuple(result.empties[wrist].matrix_world.translation))
-        assert colours[at][:3] == pytest.approx(linear(STATE_COLOURS[state]), abs=1e-3)
+        assert colours[at][:3] == pytest.approx(STATE_COLOURS[state], abs=1e-3)
     result.empties[wrist].hide_set(True)
     assert len(overlay.joint_dots(bpy.context)[0]) == 27
