@@ -10,7 +10,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 EXAMPLE := examples/karate_cmu_135_07.json
 
-.PHONY: setup demo test test-ui bench lint extension bpy52 clean help
+.PHONY: setup demo test bench lint extension bpy52 clean help
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
