@@ -30,7 +30,12 @@ def export_direct(run: Path) -> None:
     save_file(half, FOLDER / "direct.safetensors")
     with (run / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    best = max(rows, key=lambda row: float(row["clean_auc"]) + float(row["spoilt_auc"]))
+    best = max(
+        rows,
+        key=lambda row: (
+            float(row["clean_auc"]) + float(row["spoilt_auc"]) + 0.25 * float(row["clean_pckh@0.1"])
+        ),
+    )
     card = {
         "engine": "direct",
         "architecture": {"features": FEATURES, **settings["architecture"]},

@@ -39,6 +39,8 @@ class TrainSettings:
     weight_decay: float = 0.02
     velocity_weight: float = 0.5
     sigma_weight: float = 0.02
+    precision_weight: float = 0.15
+    precision_scale: float = 0.1  # head sizes
     average: float = 0.999  # decay of the weights' running mean
     validate_every: int = 500
     seed: int = 0
@@ -63,21 +65,29 @@ def _tensors(batch: Batch) -> dict[str, Tensor]:
     return {name: torch.from_numpy(value) for name, value in vars(batch).items()}
 
 
-def losses(network: DirectNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean position error, velocity error (head sizes) and the sigma's Gaussian likelihood."""
+def losses(
+    network: DirectNetwork, batch: dict[str, Tensor], precision_scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean position error, velocity error (head sizes), precision, the sigma's likelihood.
+
+    Precision is e / (e + scale): it prefers joints that are exactly right to joints that are nearly
+    right, and doesn't mind how wrong the hopeless ones are.
+    """
     offsets, log_sigma = network(batch["features"], batch["inside"])
     error = batch["base"] + offsets - batch["target"]
     distance = error.norm(dim=-1)
     weight = batch["weight"]
     count = weight.sum()
-    position = (weight * distance / batch["head"]).sum() / count
+    heads = distance / batch["head"]
+    position = (weight * heads).sum() / count
+    precision = (weight * heads / (heads + precision_scale)).sum() / count
     both = weight[:, 1:] * weight[:, :-1]
     change = (error[:, 1:] - error[:, :-1]).norm(dim=-1)
     velocity = (both * change / batch["head"][:, 1:]).sum() / both.sum()
     # Isotropic in two dimensions; the error is detached so that sigma follows it, not leads it.
     squared = distance.detach().square().clamp(max=25.0)
     likelihood = 2 * log_sigma + 0.5 * squared * torch.exp(-2 * log_sigma)
-    return position, velocity, (weight * likelihood).sum() / count
+    return position, velocity, precision, (weight * likelihood).sum() / count
 
 
 class Validation:
@@ -149,7 +159,7 @@ def train(
 
     validation = Validation(archive)
     loader = iter(DataLoader(_Stream(archive, settings, step), batch_size=None, num_workers=1))
-    sums, since = np.zeros(3), time.perf_counter()
+    sums, since = np.zeros(4), time.perf_counter()
     while step < settings.steps:
         rate = settings.learning_rate * min(1, (step + 1) / settings.warmup)
         rate *= 0.5 * (1 + math.cos(math.pi * step / settings.steps)) * 0.99 + 0.01
@@ -157,8 +167,15 @@ def train(
             group["lr"] = rate
         batch = {name: value.to(device) for name, value in next(loader).items()}
         with torch.autocast(device.type, torch.bfloat16):
-            position, velocity, likelihood = losses(network, batch)
-        loss = position + settings.velocity_weight * velocity + settings.sigma_weight * likelihood
+            position, velocity, precision, likelihood = losses(
+                network, batch, settings.precision_scale
+            )
+        loss = (
+            position
+            + settings.velocity_weight * velocity
+            + settings.precision_weight * precision
+            + settings.sigma_weight * likelihood
+        )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -168,7 +185,7 @@ def train(
         with torch.no_grad():
             for target, source in zip(mean.parameters(), network.parameters(), strict=True):
                 target.lerp_(source, 1 - decay)
-        sums += [position.item(), velocity.item(), likelihood.item()]
+        sums += [position.item(), velocity.item(), precision.item(), likelihood.item()]
         if step % settings.validate_every and step != settings.steps:
             continue
 
@@ -180,7 +197,8 @@ def train(
             "step": step,
             "position": round(sums[0] / every, 5),
             "velocity": round(sums[1] / every, 5),
-            "likelihood": round(sums[2] / every, 4),
+            "precision": round(sums[2] / every, 5),
+            "likelihood": round(sums[3] / every, 4),
             **{name: round(value, 5) for name, value in scores.items()},
             "frames_per_s": round(speed),
         }
@@ -190,7 +208,7 @@ def train(
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-        merit = scores["clean_auc"] + scores["spoilt_auc"]
+        merit = scores["clean_auc"] + scores["spoilt_auc"] + 0.25 * scores["clean_pckh@0.1"]
         if merit > best:
             best = merit
             save_file(mean.state_dict(), run / "best.safetensors")
