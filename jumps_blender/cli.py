@@ -6,19 +6,21 @@ Bad input ends with one line on stderr and exit code 2.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import __version__
 from .errors import JumpsError
-from .files import written_whole
+from .files import writable_file, written_whole
 from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
@@ -33,6 +35,15 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has stopped; Python must not try to flush it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"jumps: standard output: {error.strerror}.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except JumpsError as error:
         print(f"jumps: {error}", file=sys.stderr)
         return 2
@@ -42,8 +53,15 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"jumps: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="jumps", description="2D pose files in, complete 28-joint animations out."
     )
     parser.add_argument("--version", action="version", version=f"jumps {__version__}")
@@ -126,15 +144,23 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _number(text: str) -> float:
+    """A float; NaN for what is none, which every range refuses."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _positive(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and 0 < value <= 1e5):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above zero")
+    value = _number(text)
+    if not 0 < value <= 1e4:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above zero, up to 10000")
     return value
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
@@ -142,10 +168,10 @@ def _share(text: str) -> float:
 
 def _count_from(least: int) -> Callable[[str], int]:
     def count(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text} is below {least}")
-        return value
+        value = _number(text)
+        if not (least <= value <= 1e9 and value.is_integer()):
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least}")
+        return int(value)
 
     return count
 
@@ -176,19 +202,31 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _check_writable(path: Path | None, suffixes: tuple[str, ...]) -> None:
-    """Refuse an output path before the work, not after it."""
+def _check_writable(path: Path | None, suffixes: tuple[str, ...], source: Path) -> None:
+    """Refuse an output path before the work, not after it; no suffixes allow any name."""
     if path is None:
         return
-    if path.suffix.lower() not in suffixes:
+    if suffixes and path.suffix.lower() not in suffixes:
         raise JumpsError(f"{path}: the name must end in {' or '.join(suffixes)}.")
-    if path.is_dir():
-        raise JumpsError(f"{path}: is a folder; name a file to write.")
+    target = writable_file(path)
+    if target == Path(os.path.realpath(source)):
+        raise JumpsError(f"{path}: is the input; name another file to write.")
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        target.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as error:
         raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _check_json(target: str | None, source: Path) -> None:
+    if target and target != "-":
+        _check_writable(Path(target), (), source)
 
 
 def _read(arguments: argparse.Namespace) -> PoseFile:
@@ -201,6 +239,7 @@ def _read(arguments: argparse.Namespace) -> PoseFile:
 
 
 def _info(arguments: argparse.Namespace) -> None:
+    _check_json(arguments.json, arguments.input)
     pose_file = _read(arguments)
     people: list[dict[str, Any]] = [
         {
@@ -274,7 +313,7 @@ def _run_engine(arguments: argparse.Namespace) -> tuple[PoseTrack, PoseSequence]
 
 
 def _upsample(arguments: argparse.Namespace) -> None:
-    _check_writable(arguments.output, (".json", ".npz"))
+    _check_writable(arguments.output, (".json", ".npz"), arguments.input)
     _, sequence = _run_engine(arguments)
     write_sequence(sequence, arguments.output)
     _say(f"jumps: wrote {arguments.output}")
@@ -285,7 +324,7 @@ def _animate(arguments: argparse.Namespace) -> None:
     if not any(outputs):
         raise JumpsError("Nothing to write: name --blend, --fbx or --preview.")
     for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
-        _check_writable(path, suffixes)
+        _check_writable(path, suffixes, arguments.input)
     track, sequence = _run_engine(arguments)
     with _all_or_none(outputs) as (blend, fbx, preview):
         if preview:
@@ -338,7 +377,10 @@ def _build_scene(
 ) -> None:
     try:
         # Settings and caches of a Blender that the user may have are left alone.
-        os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="jumps-"))
+        if "BLENDER_USER_RESOURCES" not in os.environ:
+            resources = tempfile.mkdtemp(prefix="jumps-")
+            atexit.register(shutil.rmtree, resources, ignore_errors=True)
+            os.environ["BLENDER_USER_RESOURCES"] = resources
         import bpy
     except ImportError as error:
         raise JumpsError(
@@ -361,6 +403,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from .model_runtime.evaluation import Protocol, evaluate
     from .model_runtime.mocap import MocapArchive
 
+    _check_json(arguments.json, arguments.archive)
     protocol = Protocol(
         fps=arguments.fps,
         seed=arguments.seed,
@@ -379,7 +422,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print(f"{engine.identity}: {result['fps']:.0f} frames per second")
         print(" " * 8 + "".join(name.rjust(12) for name in names))
         for group in ("missing", "all", "raw", "hidden"):
-            if result[group]:
+            if "auc" in result[group]:
                 print(group.ljust(8) + "".join(f"{result[group][name]:12.4f}" for name in names))
 
 

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import JumpsError
+
+
+def writable_file(path: str | os.PathLike[str]) -> Path:
+    """The file that ``path`` means, links followed.
+
+    Raises JumpsError for a folder and for what is no plain file (a device, a pipe): a rename would
+    put a file in its place.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    except (OSError, ValueError) as error:
+        raise JumpsError(f"{path}: cannot be written ({error}).") from error
+    if stat.S_ISDIR(mode):
+        raise JumpsError(f"{path}: is a folder; name a file to write.")
+    if not stat.S_ISREG(mode):
+        raise JumpsError(f"{path}: is a device or a pipe; name a file to write.")
+    return target
 
 
 @contextmanager
@@ -18,15 +39,13 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary file keeps the suffix (exporters look at it) and is removed when the block
     raises. Raises JumpsError when the folder is absent or not writable, or the disk is full.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise JumpsError(f"{target}: is a folder; name a file to write.")
+    target = writable_file(path)
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent
         )
     except OSError as error:
-        raise JumpsError(f"{target}: cannot be written ({error.strerror}).") from error
+        raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -38,7 +57,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         raise JumpsError(
-            f"{target}: could not be written ({error.strerror or error}); nothing was changed."
+            f"{path}: could not be written ({error.strerror or error}); nothing was changed."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

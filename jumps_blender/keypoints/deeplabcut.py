@@ -75,7 +75,8 @@ def read(source: Source) -> Detections:
         frames=np.tile(frames, len(named)),
         positions=table[..., :2].reshape(-1, len(joints), 2),
         confidence=table[..., 2].reshape(-1, len(joints)),
-        ids=[name or None for name in named for _row in rows],
+        ids=[name or "1" for name in named for _row in rows],
+        ids_trusted=True,
         stated=(int(frames.min()), int(frames.max())),
         notes=notes,
     )

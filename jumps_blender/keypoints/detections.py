@@ -142,7 +142,8 @@ def person_id(value: Any) -> str | None:
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         return str(int(value)) if 0 <= value < 2**62 else None
     if isinstance(value, str):
-        name = " ".join(value.split())
+        # What no terminal or name can show (control characters, half a surrogate pair) goes.
+        name = " ".join("".join(c if c.isprintable() else " " for c in value).split())
         return name[:80] if name else None
     return None
 

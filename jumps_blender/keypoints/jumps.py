@@ -38,6 +38,7 @@ from .detections import (
 )
 from .sequence import JointState, PoseSequence
 from .source import MAX_BYTES, Source, brief, load_source, numbers
+from .track import PoseFileError
 
 VERSION = 1
 # Fewer decimals than the noise of any detector, by a factor of a thousand.
@@ -79,7 +80,11 @@ def read(source: Source) -> Detections:
     """All detections; see the module's text. Raises PoseFileError."""
     header, clips = _load(source)
     joint_set = _joint_set(source, clips)
+    rates = {clip.fps for clip in clips if clip.fps is not None}
+    if len(rates) > 1:
+        raise source.error('people have different "fps"; a file has one frame rate.')
     fps, notes = frame_rate(header.get("fps"))
+    fps = fps or next(iter(rates), None)
     frame_times: dict[int, float] = {}
     confidences = []
     for clip in clips:
@@ -258,7 +263,7 @@ def _clip(
     fps, _notes = frame_rate(keys.get("fps"))
     first = keys.get("first_frame")
     if first is None:
-        start = 0.0 if times is None else float(times[0]) * (fps or 30)
+        start = 0.0 if times is None else float(times[0]) * (fps or _rate(times))
         first = round(start) if math.isfinite(start) and 0 <= start < 1e9 else 0
     first_frame = frame_number(first)
     if first_frame is None:
@@ -274,6 +279,12 @@ def _clip(
         uncertainty=_array(source, own, "uncertainty", where, *shape),
         times=times,
     )
+
+
+def _rate(times: NDArray[np.float64]) -> float:
+    """Frames per second of a clip by its times; 30 where these don't tell."""
+    duration = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return 1 / duration if math.isfinite(duration) and duration > 1e-6 else 30.0
 
 
 def _array(
@@ -359,11 +370,13 @@ def _npz_members(source: Source) -> dict[str, Any]:
                 raise source.error("holds more data than is read; split the clip.")
         with np.load(source.path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    # NumPy and zipfile raise nearly every built-in exception for a damaged or hostile archive.
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, NotImplementedError) as error:
-        raise source.error(f"the NPZ file is damaged or holds other things ({error}).") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, MemoryError, OverflowError) as error:
-        raise source.error(f"the NPZ file is damaged ({error}).") from None
+    except PoseFileError:
+        raise
+    # NumPy, zipfile, zlib, lzma and tokenize each raise errors of their own for a damaged archive.
+    except Exception as error:
+        raise source.error(
+            f"the NPZ file is damaged or holds other things ({brief(str(error))})."
+        ) from None
     return {
         name: array.item()
         if isinstance(array, np.ndarray) and array.ndim == 0

@@ -39,6 +39,8 @@ def recognise(source: Source) -> bool:
     if source.kind == "table":
         header = _header_cells(source.data)
         return {"frame", "landmark", "x", "y"} <= set(header)
+    if isinstance(source.data, dict):  # a single line
+        return source.kind == "json" and "kp" in source.data
     if not isinstance(source.data, list):
         return False
     if source.kind == "json lines":

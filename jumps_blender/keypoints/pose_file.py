@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -106,9 +106,14 @@ def read_pose_file(
     notes = list(found.notes)
     if fps is not None:
         found = replace(found, fps=fps, frame_times=None)
+    elif found.fps is None and (rate := _rate_of_times(found.frame_times)) is not None:
+        found = replace(found, fps=rate)
     elif found.fps is None:
         notes.append(f"no frame rate in the file; {ASSUMED_FPS:g} frames per second assumed")
     found, stated, range_notes = _in_range(source, found)
+    frames = np.arange(stated[0], stated[1] + 1, dtype=np.float64)
+    if found.frame_times and _own_times(found, frames) is None:
+        notes.append("the file's frame times don't rise evenly over all frames; not used")
     found = _clean(found)
     found = _select(found, (found.confidence > 0).any(axis=1))
     if not len(found.frames):
@@ -169,6 +174,22 @@ def _looks_like(source: Source) -> str:
         plural = " objects" if value is not source.data else " object"
         return f"{kind},{plural} with {listing(list(value), 6) or 'nothing in them'}"
     return f"{kind}, an empty list" if value == [] else f"{kind}, {brief(value)}"
+
+
+def _rate_of_times(frame_times: Mapping[int, float] | None) -> float | None:
+    """Frames per second that a file's own frame times amount to; None where they make no sense."""
+    if not frame_times or len(frame_times) < 2:
+        return None
+    known = np.array(sorted(frame_times.items()))
+    with np.errstate(all="ignore"):
+        durations = np.diff(known[:, 1]) / np.diff(known[:, 0])
+    if not (np.isfinite(durations).all() and (durations > 1e-6).all()):
+        return None
+    # To six digits, so that times written with few decimals give the rate that was meant.
+    rate = float(f"{1 / np.median(durations):.6g}")
+    nearest = round(rate)
+    rate = float(nearest) if abs(rate - nearest) < 1e-3 * rate else rate
+    return rate if 0.01 <= rate <= 10_000 else None
 
 
 def _in_range(
@@ -252,7 +273,8 @@ def _identities(found: Detections) -> tuple[NDArray[np.int64], list[str], list[s
                     f"frame {repeated[0]}{' and others' if len(repeated) > 1 else ''}: a person's "
                     "id stands twice; the detection that continues the motion was kept"
                 )
-            if len(names) > 1 or found.ids_trusted:
+            # AlphaPose without its tracker calls everybody 0.
+            if found.ids_trusted or list(names) != ["0"]:
                 labels = np.where(left_out, -1, labels.reshape(-1))
                 return labels, [str(name) for name in names], notes
         else:
@@ -333,7 +355,8 @@ def _tracks(
             fps=found.fps,
             image_size=found.image_size,
             person=names[labels[chunk[0]]],
-            source=str(source.path),
+            # A name that is not UTF-8 cannot be shown, nor kept by Blender, as Python holds it.
+            source=os.fsencode(source.path).decode("utf-8", "replace"),
             format=format_name,
         )
         tracks.append((int(seen[chunk].sum()), track))
@@ -365,13 +388,18 @@ def _times(found: Detections, stated: tuple[int, int]) -> NDArray[np.float64]:
     """
     first, last = stated
     frames = np.arange(first, last + 1, dtype=np.float64)
-    regular = frames / (found.fps or ASSUMED_FPS)
+    own = _own_times(found, frames)
+    return frames / (found.fps or ASSUMED_FPS) if own is None else own
+
+
+def _own_times(found: Detections, frames: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The file's own times, interpolated over frames without; None where they are unusable."""
     if not found.frame_times:
-        return regular
+        return None
     known = np.array(sorted(found.frame_times.items()))
     number, time = known[:, 0], known[:, 1]
     usable = np.isfinite(time).all() and (np.abs(time) <= MAX_SECONDS).all()
-    if not usable or number[0] != first or number[-1] != last:
-        return regular
+    if not usable or number[0] != frames[0] or number[-1] != frames[-1]:
+        return None
     times = np.interp(frames, number, time)
-    return times if (np.diff(times) > 1e-6).all() else regular
+    return times if (np.diff(times) > 1e-6).all() else None

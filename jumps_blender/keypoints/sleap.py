@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .detections import Detections, frame_numbers, named_joint_set, person_id
 from .source import Source, brief, cells, listing
+from .track import PoseFileError
 
 # Bounds what is read, whatever sizes a file claims: 1.6 GB of coordinates.
 _MAX_VALUES = 200_000_000
@@ -96,17 +97,11 @@ def _read_hdf5(source: Source) -> Detections:
                 scores = _dataset(source, file, "point_scores", _SCORE_AXES)
             nodes = _names(source, file, "node_names")
             people = _names(source, file, "track_names") if "track_names" in file else []
+    except PoseFileError:
+        raise
     # h5py raises nearly every built-in exception for a damaged file.
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        MemoryError,
-        OverflowError,
-    ) as e:
-        raise source.error(f"the HDF5 file is damaged ({e}).") from None
+    except Exception as error:
+        raise source.error(f"the HDF5 file is damaged ({brief(str(error))}).") from None
     count, axes, joints, frames = tracks.shape
     if axes != 2 or joints != len(nodes) or 0 in tracks.shape:
         raise source.error(
@@ -125,6 +120,7 @@ def _read_hdf5(source: Source) -> Detections:
         positions=tracks.transpose(0, 3, 2, 1).reshape(-1, joints, 2),
         confidence=np.where(np.isnan(scores), 1.0, scores).transpose(0, 2, 1).reshape(-1, joints),
         ids=[name for name in people for _frame in range(frames)],
+        ids_trusted=True,
         stated=(0, frames - 1),
     )
 

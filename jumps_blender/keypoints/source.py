@@ -23,6 +23,8 @@ MAX_BYTES = 512 * 2**20
 MAX_FOLDER_FILES = 200_000
 # A list or an object takes 20 times more memory than the two characters that write it.
 MAX_JSON_CONTAINERS = 30_000_000
+# A cell takes about 60 bytes, a row about 100 more: 100 000 frames of 50 joints are 15 million.
+MAX_TABLE_CELLS = 20_000_000
 
 Kind = Literal["json", "json lines", "table", "hdf5", "npz", "folder"]
 
@@ -132,7 +134,7 @@ def _load_json_text(file: Path, text: str) -> Source:
                 "the file may be truncated."
             ) from None
     values = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -167,6 +169,10 @@ def _any_int(digits: str) -> int | float:
 def _load_table(file: Path, text: str) -> list[list[str]]:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
+    if text.count("\n") + text.count(delimiter) > MAX_TABLE_CELLS:
+        raise PoseFileError(
+            f"{file}: a table of more than {MAX_TABLE_CELLS:,} cells; split the clip."
+        )
     try:
         return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     except csv.Error as error:
@@ -177,9 +183,10 @@ def _load_folder(folder: Path) -> list[tuple[str, Any]]:
     """Every OpenPose file in the folder; every JSON file where none is named like OpenPose's."""
     try:
         with os.scandir(folder) as entries:
-            sizes = {e.name: e.stat().st_size for e in entries if e.name.lower().endswith(".json")}
+            found = [entry for entry in entries if entry.name.lower().endswith(".json")]
     except OSError as error:
         raise PoseFileError(f"{folder}: cannot be read ({error.strerror}).") from error
+    sizes = {entry.name: _status(Path(entry.path)).st_size for entry in found}
     names = sorted(name for name in sizes if "keypoints" in name) or sorted(sizes)
     if not names:
         raise PoseFileError(

@@ -130,6 +130,8 @@ def evaluate(
             seconds, frames = seconds + took, frames + len(slow.xyz)
         if progress is not None:
             progress((number + 1) / len(archive))
+    if not any(pools["all"].scores() for pools in subjects.values()):
+        raise JumpsError(f"{archive.path}: no joint of any clip is valid; nothing to measure.")
     by_subject = {
         subject: {group: pool.scores() for group, pool in pools.items()}
         for subject, pools in subjects.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,14 +46,13 @@ class MocapArchive:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        if not self.path.is_file():
+            raise JumpsError(f"{self.path}: cannot be read (no such file).")
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 data = {key: archive[key] for key in archive.files}
-        except OSError as error:
-            raise JumpsError(
-                f"{self.path}: cannot be read ({error.strerror or 'not an .npz archive'})."
-            ) from error
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        # NumPy, zipfile, zlib, lzma and tokenize each raise errors of their own.
+        except Exception as error:
             raise JumpsError(f"{self.path}: is not an .npz archive of motion capture.") from error
         self._check(data)
         scale = 1000.0 if data["offsets"].dtype.kind == "i" else 1.0
@@ -85,11 +83,13 @@ class MocapArchive:
         needed = {"offsets", "root", "clip_start", "clip_id", "subject", "valid", "fps"}
         if missing := sorted(needed - data.keys()):
             raise JumpsError(f"{self.path}: the archive lacks {', '.join(missing)}.")
-        frames, clips = len(data["root"]), len(data["clip_id"])
+        frames = data["root"].shape[0] if data["root"].ndim else 0
+        clips = data["clip_id"].shape[0] if data["clip_id"].ndim else 0
         shapes = {
             "offsets": (frames, len(JOINTS), 3),
             "root": (frames, 3),
             "clip_start": (clips + 1,),
+            "clip_id": (clips,),
             "subject": (clips,),
             "valid": (clips, len(JOINTS)),
             "fps": (),
@@ -97,6 +97,9 @@ class MocapArchive:
         for key, shape in shapes.items():
             if data[key].shape != shape:
                 raise JumpsError(f"{self.path}: {key} is {data[key].shape}, not {shape}.")
+            kinds = "SU" if key in ("clip_id", "subject") else "b" if key == "valid" else "iuf"
+            if data[key].dtype.kind not in kinds:
+                raise JumpsError(f"{self.path}: {key} holds {data[key].dtype}.")
         names = tuple(str(name) for name in data.get("joint_names", JOINTS))
         if names != JOINTS:
             raise JumpsError(f"{self.path}: joint_names are not the 28 joints in their order.")

@@ -229,3 +229,59 @@ def test_every_sample_keeps_its_given_joints(shared, tmp_path):
         # Nothing flies away where the file has nobody.
         size = np.ptp(sequence.positions, axis=1).max(axis=1)
         assert size.max() < 4 * np.median(size), Path(source).name
+
+
+def test_the_input_is_never_overwritten(tmp_path, capsys):
+    source = tmp_path / "in.json"
+    source.write_bytes(EXAMPLE.read_bytes())
+    link = tmp_path / "link.json"
+    link.symlink_to(source)
+    for command in (("upsample", source, "-o", source), ("upsample", source, "-o", link)):
+        assert run(*command) == 2
+        assert "is the input" in capsys.readouterr().err
+    assert run("info", source, "--json", source) == 2
+    assert source.read_bytes() == EXAMPLE.read_bytes()
+
+
+@pytest.mark.parametrize("extra", [("--json", "-"), ()])
+def test_output_that_cannot_be_printed(extra):
+    command = [sys.executable, "-m", "jumps_blender", "info", EXAMPLE, *extra]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a file
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert result.stderr.splitlines()[-1] == "jumps: standard output: No space left on device."
+
+
+def test_wrong_arguments_are_one_line(capsys):
+    for arguments in (("info",), ("info", "a", "--fps", "abc"), ("fly",), ("info", "a", "-x")):
+        assert run(*arguments) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("jumps: ")
+        assert err.count("\n") == 1
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("BLENDER_USER_RESOURCES", None)
+    arguments = ["upsample", str(EXAMPLE), "-o", str(tmp_path / "a.npz"), "--engine", "ridge"]
+    command = [sys.executable, "-m", "jumps_blender", *arguments]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fps", np.array("fast")),
+        ("root", np.full((121, 3), "x")),
+        ("valid", np.zeros((1, 28), bool)),
+        ("clip_start", np.array(["a", "b"])),
+    ],
+)
+def test_evaluating_an_archive_that_is_none(tmp_path, capsys, key, value):
+    archive = write_archive(tmp_path / "a.npz", {"s": 121}, **{key: value})
+    assert run("evaluate", archive, "--engine", "interpolate") == 2
+    assert "a.npz" in capsys.readouterr().err.splitlines()[-1]
