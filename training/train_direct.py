@@ -159,7 +159,7 @@ def train(
 
     validation = Validation(archive)
     loader = iter(DataLoader(_Stream(archive, settings, step), batch_size=None, num_workers=1))
-    sums, since = np.zeros(4), time.perf_counter()
+    sums, since, since_step = np.zeros(4), time.perf_counter(), step
     while step < settings.steps:
         rate = settings.learning_rate * min(1, (step + 1) / settings.warmup)
         rate *= 0.5 * (1 + math.cos(math.pi * step / settings.steps)) * 0.99 + 0.01
@@ -191,7 +191,7 @@ def train(
 
         scores = validation.score(mean.cpu() if device.type != "cpu" else mean)
         mean.to(device)
-        every = settings.validate_every
+        every = step - since_step
         speed = every * settings.batch * settings.samples.frames / (time.perf_counter() - since)
         row = {
             "step": step,
@@ -221,4 +221,4 @@ def train(
         }
         torch.save(state, run / "state.tmp")
         (run / "state.tmp").replace(state_path)
-        sums[:], since = 0, time.perf_counter()
+        sums[:], since, since_step = 0, time.perf_counter(), step

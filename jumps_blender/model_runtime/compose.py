@@ -14,8 +14,9 @@ _CHUNK = 1024  # frames
 
 def joint_states(observation: Observation) -> NDArray[np.int8]:
     """int8 (F, 28): JointState of each joint and frame."""
-    unseen = np.where(observation.tracked, JointState.INPAINTED, JointState.UPSAMPLED)
-    return np.where(observation.mask, JointState.OBSERVED, unseen).astype(np.int8)
+    observed, inpainted, upsampled = (np.int8(state) for state in JointState)
+    unseen = np.where(observation.tracked, inpainted, upsampled)
+    return np.where(observation.mask, observed, unseen)
 
 
 def put_back(
@@ -52,7 +53,7 @@ def put_back(
         np.copyto(
             positions[start:stop],
             observation.positions[start:stop],
-            where=observation.mask[start:stop, :, None],
+            where=observation.confidence[start:stop, :, None] > 0,
         )
 
 
