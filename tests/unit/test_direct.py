@@ -67,8 +67,12 @@ def test_twice_the_frame_rate_gives_the_same_result_at_the_same_times(engine):
     assert np.abs(fast.positions[::2] - slow.positions).max() < CLOSE
 
 
-@pytest.mark.parametrize("fps", [5, 12, 24, 25, 50, 59.94, 120, 240])
-def test_any_frame_rate_stays_close_to_the_30_fps_result(engine, fps):
+# Pixels, for a figure 180 high; five frames in a swing leave its turning points out.
+@pytest.mark.parametrize(
+    ("fps", "close"),
+    [(5, 9.0), (12, 5.5), *((fps, 4.0) for fps in (24, 25, 50, 59.94, 120, 240))],
+)
+def test_any_frame_rate_stays_close_to_the_30_fps_result(engine, fps, close):
     seconds = 4
     reference = engine.estimate(observation_of(walking_figure(seconds * 30 + 1)))
     own = engine.estimate(observation_of(walking_figure(int(seconds * fps) + 1, fps), fps))
@@ -79,8 +83,7 @@ def test_any_frame_rate_stays_close_to_the_30_fps_result(engine, fps):
             expected = np.interp(
                 at, np.arange(seconds * 30 + 1) / 30, reference.positions[:, j, axis]
             )
-            # A figure is 180 pixels high: within three hundredths of it.
-            assert np.abs(own.positions[:, j, axis] - expected).max() < 5.5
+            assert np.abs(own.positions[:, j, axis] - expected).max() < close
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])

@@ -16,7 +16,7 @@ from jumps_blender.skeletons import COMMON12, JOINTS
 from .conftest import walking_figure
 
 
-def write_archive(path: Path, clips: dict[str, int], fps: int = 60, **changes) -> Path:
+def write_archive(path: Path, clips: dict[str, int], **changes) -> Path:
     """An archive of walking figures; ``clips`` maps ids (subject before the dot) to lengths."""
     flat = [walking_figure(frames, 60) for frames in clips.values()]
     xyz = np.concatenate([np.stack([p[..., 0], p[..., 0] * 0, 500 - p[..., 1]], -1) for p in flat])
@@ -29,7 +29,7 @@ def write_archive(path: Path, clips: dict[str, int], fps: int = 60, **changes) -
         "clip_id": np.array(list(clips)),
         "subject": np.array([clip.split(".")[0] for clip in clips]),
         "valid": np.ones((len(clips), 28), bool),
-        "fps": np.int16(fps),
+        "fps": np.int16(60),
         "joint_names": np.array(JOINTS),
     }
     np.savez(path, **(data | changes))
