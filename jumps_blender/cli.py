@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import ctypes
 import json
 import math
 import os
@@ -367,6 +368,8 @@ def _blender_silent() -> Iterator[None]:
     try:
         yield
     finally:
+        # What C code has printed into its own buffer would come out later otherwise.
+        (ctypes.CDLL(None) if os.name == "posix" else ctypes.cdll.msvcrt).fflush(None)
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
