@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import ctypes
 import json
 import math
 import os
@@ -368,8 +367,8 @@ def _blender_silent() -> Iterator[None]:
     try:
         yield
     finally:
-        # What C code has printed into its own buffer would come out later otherwise.
-        (ctypes.CDLL(None) if os.name == "posix" else ctypes.cdll.msvcrt).fflush(None)
+        # Operators' reports go through Python's own buffer, and would come out later otherwise.
+        sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,10 @@ def _animate(*arguments: object, before: str = "") -> subprocess.CompletedProces
     # In a process of its own, as a user runs it: it empties the open Blender file.
     code = f"import sys; {before}from jumps_blender.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "animate", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment
+    )
 
 
 def test_the_whole_way(tmp_path: Path) -> None:
