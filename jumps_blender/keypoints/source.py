@@ -69,6 +69,11 @@ def load_source(path: str | os.PathLike[str]) -> Source:
         return Source(file, "hdf5", None)
     if raw.startswith(b"PK\x03\x04"):
         return Source(file, "npz", None)
+    if raw[4:8] == b"ftyp" or raw.startswith((b"RIFF", b"\x1a\x45\xdf\xa3")):
+        raise PoseFileError(
+            f"{file}: a video, not a pose file; run a pose estimator on it first "
+            "(AlphaPose, OpenPose, MediaPipe …)."
+        )
     text = _decode(file, raw)
     del raw
     if text[:1] in "[{":

@@ -126,3 +126,13 @@ def test_a_broken_link_in_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "a_000_keypoints.json").symlink_to(tmp_path / "gone.json")
     with pytest.raises(PoseFileError, match="a_000_keypoints"):
         read_pose_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "head", [b"\0\0\0\x20ftypisom", b"RIFF\x10\0\0\0AVI LIST", b"\x1a\x45\xdf\xa3\x01\0"]
+)
+def test_a_video_is_called_one(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "walk.mp4"
+    path.write_bytes(head + bytes(500))
+    with pytest.raises(PoseFileError, match="a video, not a pose file"):
+        read_pose_file(path)
