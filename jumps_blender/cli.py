@@ -35,15 +35,6 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read our output has stopped; Python must not try to flush it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        print(f"jumps: standard output: {error.strerror}.", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
     except JumpsError as error:
         print(f"jumps: {error}", file=sys.stderr)
         return 2
@@ -202,6 +193,18 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def _print(text: str) -> None:
+    """Write to standard output at once; a reader who has stopped listening is no error."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # Python must not try to flush the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise JumpsError(f"standard output: {error.strerror}.") from error
+
+
 def _check_writable(path: Path | None, suffixes: tuple[str, ...], source: Path) -> None:
     """Refuse an output path before the work, not after it; no suffixes allow any name."""
     if path is None:
@@ -211,12 +214,6 @@ def _check_writable(path: Path | None, suffixes: tuple[str, ...], source: Path) 
     target = writable_file(path)
     if target == Path(os.path.realpath(source)):
         raise JumpsError(f"{path}: is the input; name another file to write.")
-    try:
-        target.lstat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
     try:
         with tempfile.TemporaryFile(dir=target.parent):
             pass
@@ -266,26 +263,26 @@ def _info(arguments: argparse.Namespace) -> None:
         _write_json(facts, arguments.json)
         return
     size = pose_file.image_size
-    print(f"format      {pose_file.format}, {facts['joints']} joints ({facts['joint_set']})")
-    print(f"frames      {pose_file.frame_count}, from {pose_file.first_frame}")
-    print(f"frame rate  {f'{pose_file.fps:g}' if pose_file.fps else 'unknown'}")
-    print(f"picture     {f'{size[0]} x {size[1]}' if size else 'unknown'}")
-    print(f"people      {len(people)}")
+    _print(f"format      {pose_file.format}, {facts['joints']} joints ({facts['joint_set']})")
+    _print(f"frames      {pose_file.frame_count}, from {pose_file.first_frame}")
+    _print(f"frame rate  {f'{pose_file.fps:g}' if pose_file.fps else 'unknown'}")
+    _print(f"picture     {f'{size[0]} x {size[1]}' if size else 'unknown'}")
+    _print(f"people      {len(people)}")
     for person in people:
         last = person["first_frame"] + person["frames"] - 1
-        print(
+        _print(
             f"  {person['id']}: {person['frames']} frames ({person['first_frame']} to {last}), "
             f"{person['missing']:.1%} of the 12 common joints missing"
         )
 
 
 def _write_json(facts: dict, target: str) -> None:
-    text = json.dumps(facts, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(facts, indent=1, allow_nan=False)
     if target == "-":
-        sys.stdout.write(text)
+        _print(text)
         return
     with written_whole(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _run_engine(arguments: argparse.Namespace) -> tuple[PoseTrack, PoseSequence]:
@@ -421,11 +418,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         _write_json(result, arguments.json)
     if arguments.json != "-":
         names = ("pckh@0.1", "pckh@0.5", "pckh@1.0", "auc", "mean_error", "jitter")
-        print(f"{engine.identity}: {result['fps']:.0f} frames per second")
-        print(" " * 8 + "".join(name.rjust(12) for name in names))
+        _print(f"{engine.identity}: {result['fps']:.0f} frames per second")
+        _print(" " * 8 + "".join(name.rjust(12) for name in names))
         for group in ("missing", "all", "raw", "hidden"):
             if "auc" in result[group]:
-                print(group.ljust(8) + "".join(f"{result[group][name]:12.4f}" for name in names))
+                _print(group.ljust(8) + "".join(f"{result[group][name]:12.4f}" for name in names))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def exchanged(
     share[rng.random(size) < _KEPT_SHARE] = 0
     kept = share[:, 0] == 0
     # Bodies are compared at the same size.
-    alike = own.lengths.sum(1, keepdims=True) / other.lengths.sum(1, keepdims=True)
+    alike = _size(own) / _size(other)
     noise = rng.standard_normal((size, 28), np.float32) * _LENGTH_NOISE
     noise = np.where(np.arange(28) > np.array(MIRROR), noise[:, list(MIRROR)], noise)
     noise[kept] = 0
@@ -124,6 +124,11 @@ def exchanged(
         bones[:, :, clavicle] = _CLAVICLE_SHARE * (centre + sign * half)
         bones[:, :, shoulder] = (1 - _CLAVICLE_SHARE) * (centre + sign * half)
     return (xyz[:, :, _PELVIS : _PELVIS + 1] + _ANCESTORS @ bones).astype(np.float32)
+
+
+def _size(bodies: Proportions) -> NDArray[np.float32]:
+    """(B, 1), all bones laid end to end; the pelvis has none."""
+    return bodies.lengths.sum(axis=1, keepdims=True) - bodies.lengths[:, _PELVIS, None]
 
 
 def _pair(xyz: NDArray, pair: tuple[int, ...], root: int) -> tuple[NDArray, NDArray]:

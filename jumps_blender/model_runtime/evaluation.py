@@ -121,10 +121,12 @@ def evaluate(
     if protocol.noise not in ("none", "detector"):
         raise JumpsError(f"--noise {protocol.noise}: is none of none, detector.")
     subjects: dict[str, dict[str, _Errors]] = {}
+    lengths: dict[str, int] = {}
     seconds, frames = 0.0, 0
     for number, clip in enumerate(archive):
         slow = clip.at_rate(protocol.fps)
         pools = subjects.setdefault(clip.subject, {group: _Errors() for group in _GROUPS})
+        lengths[clip.subject] = lengths.get(clip.subject, 0) + len(slow.xyz)
         for camera in range(protocol.cameras):
             took = _evaluate_view(slow, camera, engine, protocol, pools)
             seconds, frames = seconds + took, frames + len(slow.xyz)
@@ -150,7 +152,9 @@ def evaluate(
         result[group]["fps"] = frames / max(seconds, 1e-9)
     result["hidden"] = result["hidden"] if protocol.hide else {}
     result["fps"] = frames / max(seconds, 1e-9)
-    result["subjects"] = by_subject
+    result["subjects"] = {
+        subject: {"frames": lengths[subject], **scores} for subject, scores in by_subject.items()
+    }
     return result
 
 

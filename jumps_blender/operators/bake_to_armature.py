@@ -8,26 +8,17 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..scene.bake import bake
-from ..scene.result import active_result, required_result
+from ..scene.result import required_result
+from .needs_result import NeedsResult
 from .progress import shown_progress
 
 
-class JUMPS_OT_bake_to_armature(Operator):
+class JUMPS_OT_bake_to_armature(NeedsResult, Operator):
     """Key the bones frame by frame as they follow the joints now, and mute their constraints"""
 
     bl_idname = "jumps.bake_to_armature"
     bl_label = "Bake to Armature"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if active_result(context) is None:
-            cls.poll_message_set("Select a JUMPS result first.")
-            return False
-        if context.mode == "EDIT_ARMATURE":
-            cls.poll_message_set("Leave the armature's Edit Mode first.")
-            return False
-        return True
 
     def execute(self, context: Context) -> set[str]:
         try:

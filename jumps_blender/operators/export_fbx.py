@@ -14,11 +14,12 @@ from bpy_extras.io_utils import ExportHelper
 
 from ..errors import JumpsError
 from ..scene.export import export_fbx
-from ..scene.result import active_result, required_result
+from ..scene.result import required_result
+from .needs_result import NeedsResult
 from .progress import shown_progress
 
 
-class JUMPS_OT_export_fbx(Operator, ExportHelper):
+class JUMPS_OT_export_fbx(NeedsResult, Operator, ExportHelper):
     """Write the armature with its motion, and nothing else, as FBX for a game engine"""
 
     bl_idname = "jumps.export_fbx"
@@ -27,16 +28,6 @@ class JUMPS_OT_export_fbx(Operator, ExportHelper):
 
     filename_ext = ".fbx"
     filter_glob: StringProperty(default="*.fbx", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: Context) -> bool:
-        if active_result(context) is None:
-            cls.poll_message_set("Select a JUMPS result first.")
-            return False
-        if context.mode == "EDIT_ARMATURE":
-            cls.poll_message_set("Leave the armature's Edit Mode first.")
-            return False
-        return True
 
     def execute(self, context: Context) -> set[str]:
         path = bpy.path.abspath(self.filepath)

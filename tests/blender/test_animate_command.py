@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import bpy
@@ -20,11 +21,16 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = next((ROOT / "examples").glob("*.json"))
 
 
-def _animate(*arguments: object, before: str = "") -> subprocess.CompletedProcess[str]:
+def _animate(
+    *arguments: object, before: str = "", scratch: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     # In a process of its own, as a user runs it: it empties the open Blender file.
     code = f"import sys; {before}from jumps_blender.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "animate", *map(str, arguments)]
-    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
+    # As a user's shell has it: no resources folder of the tests, output buffered.
+    ours = ("PYTHONUNBUFFERED", "BLENDER_USER_RESOURCES")
+    environment = {key: os.environ[key] for key in os.environ if key not in ours}
+    environment["TMPDIR"] = str(scratch or Path(tempfile.gettempdir()))
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment
     )
@@ -69,3 +75,11 @@ def test_a_full_disk_leaves_nothing_of_any_file(tmp_path: Path) -> None:
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith(f"jumps: {tmp_path / 'a.fbx'}: could not be written")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_stays_in_the_temporary_folder(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    result = _animate(EXAMPLE, "--blend", tmp_path / "a.blend", scratch=scratch)
+    assert result.returncode == 0, result.stderr
+    assert list(scratch.iterdir()) == []

@@ -263,15 +263,6 @@ def test_wrong_arguments_are_one_line(capsys):
         assert err.count("\n") == 1
 
 
-def test_nothing_is_left_in_the_temporary_folder(tmp_path):
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    environment.pop("BLENDER_USER_RESOURCES", None)
-    arguments = ["upsample", str(EXAMPLE), "-o", str(tmp_path / "a.npz"), "--engine", "ridge"]
-    command = [sys.executable, "-m", "jumps_blender", *arguments]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
-
-
 @pytest.mark.parametrize(
     ("key", "value"),
     [
