@@ -1,9 +1,9 @@
 """How far bodies differ where 12 joints don't show it: why PCKh@0.1 has a ceiling.
 
 ``python benchmarks/bodies.py train.npz test.npz``: the neck's height over and depth before the
-middle of the shoulders, per subject; its spread over the training subjects, what limb lengths explain of it
-(leave-one-out linear regression), and how far each test subject lies from the training mean. All in
-centimetres, bodies brought to one size.
+middle of the shoulders; its spread over the training subjects, what limb lengths explain of it
+(leave-one-out linear regression), and how far each test subject lies from the training mean. All
+in centimetres, bodies brought to one size.
 """
 
 from __future__ import annotations
