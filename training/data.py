@@ -46,7 +46,8 @@ class SampleSettings:
     fastest_fps: float = 40.0
     clean_share: float = 0.55  # all given joints seen exactly, as in the protocol's Table I
     exchange_bodies: bool = True  # see bodies.py
-    clip_length_power: float = 0.75  # a clip is drawn with probability ~ length ** power
+    subject_power: float = 0.4  # a subject is drawn with probability ~ its length ** power,
+    clip_length_power: float = 0.75  # and of its clips one with probability ~ length ** power
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,19 @@ class SampleStream:
         self._archive = archive
         self._rng = np.random.default_rng(seed)
         self._clips = [archive.clip(number) for number in clips]
+        self._probability = np.zeros(len(self._clips))  # of drawing a clip for its motion
+        self._body_share = np.zeros(len(self._clips))  # and for its body: subjects alike
         lengths = np.array([len(clip.xyz) for clip in self._clips], float)
-        weight = lengths**settings.clip_length_power
-        self._probability = weight / weight.sum()
-        self._bodies = measure([clip.xyz for clip in self._clips])
+        subjects = np.array([clip.subject for clip in self._clips])
+        for subject in np.unique(subjects):
+            own = subjects == subject
+            weight = lengths[own] ** settings.clip_length_power
+            often = lengths[own].sum() ** settings.subject_power
+            self._probability[own] = often * weight / weight.sum()
+            self._body_share[own] = 1 / own.sum()
+        self._probability /= self._probability.sum()
+        self._body_share /= self._body_share.sum()
+        self._bodies = measure([clip.xyz for clip in self._clips], list(subjects))
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield batches of ``size`` samples for ever."""
@@ -105,7 +115,7 @@ class SampleStream:
             xyz[sample], length[sample], step[sample] = self._window(number)
             valid[sample] = self._clips[number].valid
         if self.settings.exchange_bodies:
-            others = rng.integers(0, len(self._clips), size)
+            others = rng.choice(len(self._clips), size=size, p=self._body_share)
             xyz = exchanged(xyz, self._bodies.of(numbers), self._bodies.of(others), rng)
         xyz, valid = self._mirrored(xyz, valid)
         points, depth = self._seen(xyz)

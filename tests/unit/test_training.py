@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime import weights_files
 from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwork
+from jumps_blender.model_runtime.features import FEATURES
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
 from training import export as export_module
@@ -54,21 +57,33 @@ def tall_and_narrow(xyz: np.ndarray) -> np.ndarray:
     return result
 
 
+def bent(xyz: np.ndarray) -> np.ndarray:
+    """The same motion with a rounder back, the head nodding and the hands turned."""
+    result = xyz.copy()
+    for step, name in enumerate(("spine", "spine2", "spine3", "spine4"), start=1):
+        result[:, JOINTS.index(name)] += np.array([0, 0.1, 0]) * step * (5 - step) / 25
+    result[:, JOINTS.index("head")] += np.array([0, 0.02, 0])
+    result[:, JOINTS.index("head_top")] += np.array([0, 0.07, -0.03])
+    for side in "lr":
+        result[:, JOINTS.index(f"{side}_hand")] += np.array([0, 0.02, 0.01])
+    return result
+
+
 def test_a_body_given_its_own_proportions_stays(archive):
     xyz = MocapArchive(archive).clip(1).xyz[:64]
     xyz[:, JOINTS.index("l_clavicle")] = xyz[:, NECK] + 0.27 * (xyz[:, L_SHOULDER] - xyz[:, NECK])
     r_shoulder = JOINTS.index("r_shoulder")
     xyz[:, JOINTS.index("r_clavicle")] = xyz[:, NECK] + 0.27 * (xyz[:, r_shoulder] - xyz[:, NECK])
-    bodies = measure([xyz]).of(np.array([0]))
+    bodies = measure([xyz], ["s1"]).of(np.array([0]))
     assert np.abs(exchanged(xyz[None], bodies, bodies, Always()) - xyz).max() < 1e-3
 
 
 def test_a_body_takes_on_anothers_proportions_and_keeps_the_motion(archive):
     xyz = MocapArchive(archive).clip(1).xyz[:64]
     other = tall_and_narrow(xyz)
-    own, wanted = (measure([x]).of(np.array([0])) for x in (xyz, other))
+    own, wanted = (measure([x], ["s1"]).of(np.array([0])) for x in (xyz, other))
     given = exchanged(xyz[None], own, wanted, Always())
-    got = measure([given[0]]).of(np.array([0]))
+    got = measure([given[0]], ["s1"]).of(np.array([0]))
     size = (own.lengths.sum() - 1) / (wanted.lengths.sum() - 1)  # the pelvis' stands for none
     # The figure's clavicles don't lie on the way to the shoulders; the pelvis has no bone.
     odd = ("clavicle", "shoulder", "pelvis")
@@ -77,6 +92,21 @@ def test_a_body_takes_on_anothers_proportions_and_keeps_the_motion(archive):
     assert np.allclose(got.hips, wanted.hips * size, atol=2e-3)
     assert np.allclose(got.shoulders, wanted.shoulders * size, atol=2e-3)
     assert np.allclose(given[0, :, JOINTS.index("pelvis")], xyz[:, JOINTS.index("pelvis")])
+
+
+def test_a_body_takes_on_how_anothers_back_head_and_hands_are_set_on(archive):
+    xyz = MocapArchive(archive).clip(1).xyz[:64]
+    own, wanted = (measure([x], ["s1"]).of(np.array([0])) for x in (xyz, bent(xyz)))
+    given = exchanged(xyz[None], own, wanted, Always())
+    got = measure([given[0]], ["s1"]).of(np.array([0]))
+    assert np.abs(wanted.curve - own.curve) > 0.01
+    assert np.allclose(got.curve, wanted.curve, atol=3e-3)
+    assert np.abs(wanted.head - own.head).min() > 0.05
+    # The chest's upright follows the back, and is what the neck is measured against.
+    assert np.allclose(got.head[:, 1], wanted.head[:, 1], atol=0.03)
+    assert np.abs(wanted.hands - own.hands).min() > 0.02
+    # A straight arm has no elbow's plane to turn a hand in: there it is turned less.
+    assert (np.abs(got.hands - wanted.hands) < 0.6 * np.abs(own.hands - wanted.hands)).all()
 
 
 def test_samples_are_repeatable_finite_and_weighted_by_validity(archive):
@@ -124,6 +154,24 @@ def test_training_resumes_where_it_stopped_and_exports(archive, tmp_path, monkey
     assert card["training"]["steps"] == 6
     assert len(digest) == 8
     assert "mocap.cs.cmu.edu" in json.dumps(card)
+
+
+def test_a_deeper_network_starts_as_the_one_it_grew_from(archive, tmp_path):
+    small = DirectConfig(width=16, dilations=(1, 2))
+    torch.manual_seed(3)
+    first = DirectNetwork(small)
+    torch.nn.init.normal_(first.head.weight)
+    save_file(first.state_dict(), tmp_path / "start.safetensors")
+    settings = TrainSettings(
+        steps=1, batch=4, learning_rate=0.0, samples=SampleSettings(frames=16), validate_every=1
+    )
+    deep = replace(small, dilations=(1, 2, 4))
+    train(archive, tmp_path / "run", settings, deep, tmp_path / "start.safetensors")
+    grown = DirectNetwork(deep)
+    grown.load_state_dict(load_file(tmp_path / "run" / "best.safetensors"))
+    x = torch.randn(2, 16, FEATURES)
+    for one, two in zip(first(x), grown(x), strict=True):
+        assert torch.allclose(one, two, atol=1e-5)
 
 
 def test_export_of_nothing(tmp_path):
