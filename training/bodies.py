@@ -4,7 +4,7 @@ A motion archive holds few skeletons, and each moves in its own way, so a networ
 as they are learns who somebody is from how she moves, and then guesses wrong for everybody new.
 Here a clip's body is given, in part or in whole or a little beyond, what another clip's body has:
 bone lengths, where pelvis and hips, and neck and shoulders, sit on each other, the spine's curve,
-and how head and hands are set on. Feet and toes are set on anew at random.
+and how head, hands and feet are set on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PLACE_NOISE = 0.006  # metres, of the hips' place on the pelvis and the shoulde
 _CURVE_NOISE = 0.005  # metres
 _HEAD_NOISE = np.deg2rad(4.0)
 _HAND_NOISE = 0.08  # of a hand's length, sideways
-_FOOT_NOISE = np.deg2rad(4.0)
+_FOOT_NOISE = np.deg2rad(3.0)
 _LEAST_SHARE, _MOST_SHARE = 0.5, 1.2  # of the other's body; beyond 1 is extrapolation
 _KEPT_SHARE = 0.15  # of the samples keep their body
 
@@ -66,7 +66,9 @@ class Proportions:
     shoulders: float32 (C, 3), width, and how far their middle is up and forward of the neck
     curve: float32 (C, 1), how far the middle of the spine is forward of its ends
     head: float32 (C, 2), pitch of neck to head against the chest, and of head to head top
-    hands: float32 (C, 2), a hand's direction off the forearm's: away from the upper arm, sideways
+    hands: float32 (C, 4), the hands' directions off the forearms': left hand's in the upper arm's
+        direction and sideways, right hand's
+    feet: float32 (C, 4), left foot's pitch against the shin, its toes' against the foot; right's
     """
 
     lengths: NDArray[np.float32]
@@ -75,6 +77,7 @@ class Proportions:
     curve: NDArray[np.float32]
     head: NDArray[np.float32]
     hands: NDArray[np.float32]
+    feet: NDArray[np.float32]
 
     def of(self, index: NDArray[np.integer]) -> Proportions:
         """The bodies with these numbers."""
@@ -84,7 +87,7 @@ class Proportions:
 def measure(clips: list[NDArray[np.float32]], subjects: list[str]) -> Proportions:
     """Proportions of the bodies in clips (F, 28, 3), metres, as medians over frames.
 
-    Curve, head and hands, which are also posture, are means over all clips of a subject.
+    Curve, head, hands and feet, which are also posture, are means over all clips of a subject.
     """
     rows = []
     for xyz in clips:
@@ -97,7 +100,8 @@ def measure(clips: list[NDArray[np.float32]], subjects: list[str]) -> Proportion
             chest.place(),
             _curve(some, chest)[..., None],
             _head_pitch(some, chest),
-            np.mean([off for off, _, _ in across], axis=0),
+            np.concatenate([off for off, _, _ in across], axis=-1),
+            np.concatenate([_foot_pitch(some, foot)[0] for foot in _FEET], axis=-1),
         )
         rows.append([np.median(value[0], axis=0) for value in values])
     lengths, *rest = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
@@ -145,20 +149,23 @@ def exchanged(
     turned = share * (own.head - other.head) + noise(2, _HEAD_NOISE)
     for joint, angle in ((_HEAD, turned[:, 0]), (_HEAD_TOP, turned.sum(axis=1))):
         bones[:, :, joint] = _turned(bones[:, :, joint], chest.left, angle)
-    off = share * (other.hands - own.hands) + noise(2, _HAND_NOISE)
-    for arm, sign in zip(_ARMS, (1, -1), strict=True):
+    off = share * (other.hands - own.hands) + noise(4, _HAND_NOISE)
+    for number, (arm, sign) in enumerate(zip(_ARMS, (1, -1), strict=True)):
         _, outward, sideways = _off_forearm(xyz, arm, sign)
         hand = arm[-1]
         length = _norm(bones[:, :, hand])[..., None]
         direction = _unit(bones[:, :, hand])
-        direction = direction + _each(off[:, 0]) * outward + _each(off[:, 1]) * sideways
+        direction = direction + _each(off[:, 2 * number]) * outward
+        direction = direction + _each(off[:, 2 * number + 1]) * sideways
         bones[:, :, hand] = length * _unit(direction)
-    pitch, yaw, toes = noise(3, _FOOT_NOISE).T
-    for (ankle, foot, toe), sign in zip(_FEET, (1, -1), strict=True):
-        shin = _unit(bones[:, :, ankle])
-        axis = _unit(np.cross(shin, bones[:, :, foot]))
-        for joint, angle in ((foot, pitch), (toe, pitch + toes)):
-            bones[:, :, joint] = _turned(_turned(bones[:, :, joint], axis, angle), shin, sign * yaw)
+    pitched = share * (other.feet - own.feet) + noise(4, _FOOT_NOISE)
+    yaw = noise(2, _FOOT_NOISE)
+    for number, leg in enumerate(_FEET):
+        (_, axis), (ankle, foot, toe) = _foot_pitch(xyz, leg), leg
+        shin, pitch = _unit(bones[:, :, ankle]), pitched[:, 2 * number]
+        for joint, angle in ((foot, pitch), (toe, pitch + pitched[:, 2 * number + 1])):
+            turned_foot = _turned(bones[:, :, joint], axis, angle)
+            bones[:, :, joint] = _turned(turned_foot, shin, yaw[:, number])
 
     moved = xyz[:, :, _PELVIS : _PELVIS + 1] + _ANCESTORS @ bones
     curve = share[:, 0] * (other.curve * alike - own.curve)[:, 0] + noise(1, _CURVE_NOISE)[:, 0]
@@ -249,6 +256,16 @@ def _off_forearm(xyz: NDArray, arm: tuple[int, ...], sign: int) -> tuple[NDArray
     sideways = sign * np.cross(forearm, outward)
     direction = _unit(hand - wrist)
     return np.stack([_dot(direction, outward), _dot(direction, sideways)], -1), outward, sideways
+
+
+def _foot_pitch(xyz: NDArray, leg: tuple[int, ...]) -> tuple[NDArray, NDArray]:
+    """Pitch of foot against shin and of toes against foot, (B, T, 2), and the axis (B, T, 3)."""
+    shin, foot, toes = (_unit(xyz[:, :, joint] - xyz[:, :, _PARENT[joint]]) for joint in leg)
+    axis = _unit(np.cross(shin, foot))
+    angles = [
+        np.arctan2(_dot(np.cross(a, b), axis), _dot(a, b)) for a, b in ((shin, foot), (foot, toes))
+    ]
+    return np.stack(angles, -1), axis
 
 
 def _turned(vectors: NDArray, axis: NDArray, angle: NDArray) -> NDArray:

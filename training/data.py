@@ -7,13 +7,16 @@ shifted definitions; the target is always the whole, clean skeleton.
 
 from __future__ import annotations
 
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jumps_blender.model_runtime import features
+from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime import features, gaps
 from jumps_blender.model_runtime.cameras import FOCAL
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.mocap import MocapArchive
@@ -21,14 +24,14 @@ from jumps_blender.skeletons import COMMON12, MIRROR, joint_index
 
 from .bodies import exchanged, measure
 
-# Whole subjects kept from training for choosing between models: walks, runs, acrobatics, ballet,
-# household actions and martial arts, about a tenth of the minutes.
+# Whole subjects of the CMU archive kept from training for choosing between models: walks, runs,
+# acrobatics, ballet, household actions and martial arts, about a tenth of the minutes.
 VALIDATION_SUBJECTS = frozenset({"cmu_02", "cmu_08", "cmu_10", "cmu_49", "cmu_55", "cmu_131"})
 
 _LIMBS = [
     [joint_index(f"{side}_{part}") for part in parts]
     for side in ("l", "r")
-    for parts in (("elbow", "wrist", "hand"), ("knee", "ankle", "foot", "toe"))
+    for parts in (("shoulder", "elbow", "wrist", "hand"), ("hip", "knee", "ankle", "foot", "toe"))
 ]
 _EXTRAS = [
     [joint_index("l_toe"), joint_index("r_toe")],
@@ -44,7 +47,8 @@ class SampleSettings:
     frames: int = 64
     slowest_fps: float = 20.0
     fastest_fps: float = 40.0
-    clean_share: float = 0.55  # all given joints seen exactly, as in the protocol's Table I
+    clean_share: float = 0.4  # all given joints seen exactly, as in the protocol's Table I
+    noisy_share: float = 0.3  # a detector's noise, and holes; the rest are exact, with holes
     exchange_bodies: bool = True  # see bodies.py
     subject_power: float = 0.4  # a subject is drawn with probability ~ its length ** power,
     clip_length_power: float = 0.75  # and of its clips one with probability ~ length ** power
@@ -70,6 +74,31 @@ class Batch:
     head: NDArray[np.float32]
 
 
+def split(archive: MocapArchive) -> tuple[list[int], list[int]]:
+    """Clip numbers to train on, and to choose by.
+
+    Kept back are the CMU archive's fixed subjects, or else whole subjects that hold about a tenth
+    of the frames (clips, where there is one person), always the same for the same names.
+    Raises JumpsError for an archive of one clip.
+    """
+    names = archive.subjects
+    held = VALIDATION_SUBJECTS & set(names)
+    if not held:
+        if len(set(names)) == 1:
+            names = archive.clip_ids
+        frames: Counter[str] = Counter()
+        for name, length in zip(names, archive.lengths, strict=True):
+            frames[name] += int(length)
+        if len(frames) == 1:
+            raise JumpsError(f"{archive.path}: holds one clip; some must be kept for choosing.")
+        kept, enough = 0, 0.1 * frames.total()
+        for name in sorted(frames, key=lambda name: zlib.crc32(name.encode()))[:-1]:
+            if kept < enough:
+                held, kept = held | {name}, kept + frames[name]
+    numbers = range(len(names))
+    return [i for i in numbers if names[i] not in held], [i for i in numbers if names[i] in held]
+
+
 class SampleStream:
     """Endless random batches from some subjects of an archive."""
 
@@ -85,7 +114,8 @@ class SampleStream:
         self._rng = np.random.default_rng(seed)
         self._clips = [archive.clip(number) for number in clips]
         self._probability = np.zeros(len(self._clips))  # of drawing a clip for its motion
-        self._body_share = np.zeros(len(self._clips))  # and for its body: subjects alike
+        # And for its body, if all of it was measured: subjects alike.
+        self._body_share = np.zeros(len(self._clips))
         lengths = np.array([len(clip.xyz) for clip in self._clips], float)
         subjects = np.array([clip.subject for clip in self._clips])
         for subject in np.unique(subjects):
@@ -93,8 +123,11 @@ class SampleStream:
             weight = lengths[own] ** settings.clip_length_power
             often = lengths[own].sum() ** settings.subject_power
             self._probability[own] = often * weight / weight.sum()
-            self._body_share[own] = 1 / own.sum()
+            whole = own & [clip.valid.all() for clip in self._clips]
+            self._body_share[whole] = 1 / max(whole.sum(), 1)
         self._probability /= self._probability.sum()
+        if not self._body_share.any():
+            self._body_share[:] = 1
         self._body_share /= self._body_share.sum()
         self._bodies = measure([clip.xyz for clip in self._clips], list(subjects))
 
@@ -199,10 +232,11 @@ class SampleStream:
         given[:, list(COMMON12)] = True
         for extra in _EXTRAS:
             given[:, extra] |= (rng.random(size) < 0.15)[:, None]
-        clean = rng.random(size) < self.settings.clean_share
+        kind = rng.random(size)
+        clean = kind < self.settings.clean_share
+        noisy = ~clean & (kind > 1 - self.settings.noisy_share)
         given &= valid
 
-        noisy = ~clean & (rng.random(size) < 0.6)
         strength = np.where(noisy, rng.uniform(0.05, 1.1, size), 0.0)
         detected = detect(points, depth, head, rng, strength)
         pick = noisy[:, None, None]
@@ -223,9 +257,15 @@ class SampleStream:
     def _hide(self, seen: NDArray[np.bool_], length: int) -> None:
         """Make holes in one sample (T, 28), in place: as obstacles and picture edges do."""
         rng = self._rng
+        if rng.random() < 0.4:  # one obstacle
+            whole = rng.random() < 0.25
+            joints = list(COMMON12) if whole else _LIMBS[int(rng.integers(4))][rng.integers(3) :]
+            a, b = self._span(length, 2, 24 if whole else 60)
+            seen[a:b, joints] = False
+            return
         for limb in _LIMBS:
             if rng.random() < 0.3:
-                cut = limb[int(rng.integers(0, 2)) :]
+                cut = limb[int(rng.integers(1, 3)) :]
                 a, b = self._span(length, 2, 56)
                 seen[a:b, cut] = False
         for _ in range(rng.poisson(1.5)):
@@ -238,9 +278,9 @@ class SampleStream:
             seen &= rng.random(seen.shape) >= rng.uniform(0.02, 0.3)
         kind = rng.random()
         if kind < 0.05:  # cut off by the picture's lower edge
-            seen[:, [j for limb in (_LIMBS[1], _LIMBS[3]) for j in limb]] = False
+            seen[:, [j for limb in (_LIMBS[1], _LIMBS[3]) for j in limb[1:]]] = False
         elif kind < 0.10:
-            seen[:, _LIMBS[int(rng.integers(4))]] = False
+            seen[:, _LIMBS[int(rng.integers(4))][1:]] = False
         elif kind < 0.14:
             seen[:, rng.choice(COMMON12)] = False
 
@@ -261,7 +301,7 @@ def _batch(
 ) -> Batch:
     size, t = confidence.shape[:2]
     inside = (np.arange(t) < length[:, None])[..., None]
-    bridged, age = _bridged(positions, (confidence > 0) & inside, step)
+    bridged, age, curve = _bridged(positions, (confidence > 0) & inside, step)
     body = features.locate(bridged, age)
     unit = _smoothed_inside(body.unit[..., 0], length)[..., None]
     network_input = np.empty((size, t, features.FEATURES), np.float32)
@@ -275,6 +315,7 @@ def _batch(
             one,
             unit[sample, :n],
             step[sample],
+            curve[sample, :n],
         )
         network_input[sample, n:] = 0
     base = features.base_positions(bridged, body, unit)
@@ -290,8 +331,10 @@ def _batch(
     )
 
 
-def _bridged(positions: NDArray, seen: NDArray, step: NDArray) -> tuple[NDArray, NDArray]:
-    """Batched gaps.BridgedTrajectories on even steps: positions and age in seconds."""
+def _bridged(
+    positions: NDArray, seen: NDArray, step: NDArray
+) -> tuple[NDArray, NDArray, NDArray[np.float32]]:
+    """Batched gaps.BridgedTrajectories on even steps: positions, age in seconds, curves."""
     size, t, joints = seen.shape
     index = np.arange(t)[None, :, None]
     left = np.maximum.accumulate(np.where(seen, index, -1), axis=1)
@@ -304,7 +347,30 @@ def _bridged(positions: NDArray, seen: NDArray, step: NDArray) -> tuple[NDArray,
     rows, columns = np.arange(size)[:, None, None], np.arange(joints)
     bridged = positions[rows, low, columns] * (1 - share) + positions[rows, high, columns] * share
     age = np.minimum(np.abs(index - low), np.abs(high - index)) * step[:, None, None]
-    return bridged, np.where(has_left | has_right, age, np.inf).astype(np.float32)
+    ever = has_left | has_right
+    # All samples as one long clip.
+    frames, first = np.arange(size * t), np.repeat(np.arange(size) * t, t)
+    times = (np.arange(t) * step[:, None]).reshape(-1)
+    near = gaps.Neighbours(
+        frames,
+        frames,
+        (low + rows * t).reshape(-1, joints),
+        (high + rows * t).reshape(-1, joints),
+        has_left.reshape(-1, joints),
+        has_right.reshape(-1, joints),
+        first,
+        first + t - 1,
+    )
+    drift, curve = gaps.curves(
+        positions.reshape(-1, joints, 2),
+        seen.reshape(-1, joints),
+        times,
+        times,
+        near,
+        np.repeat(np.maximum(np.rint(gaps.VELOCITY_SPAN / step), 1).astype(int), t),
+    )
+    drift, curve = (values.reshape(size, t, joints, 2) for values in (drift, curve))
+    return bridged + drift, np.where(ever, age, np.inf).astype(np.float32), curve
 
 
 def _smoothed_inside(unit: NDArray, length: NDArray) -> NDArray[np.float32]:

@@ -13,7 +13,13 @@ from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.features import FEATURES
 from jumps_blender.model_runtime.weights_files import FOLDER
 
-from .data import VALIDATION_SUBJECTS
+_CMU = {
+    "name": "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu), 28 joints",
+    "licence": "free for research and commercial use; may be included in products, may not be "
+    "resold as such, even in converted form",
+    "credit": "The data used in this project was obtained from mocap.cs.cmu.edu. The database was "
+    "created with funding from NSF EIA-0196217.",
+}
 
 
 def export_direct(run: Path) -> None:
@@ -42,14 +48,8 @@ def export_direct(run: Path) -> None:
         "parameters": sum(value.numel() for value in weights.values()),
         "precision": "float16 in the file, float32 at run time",
         "normalisation": "body-centred units, see model_runtime/features.py",
-        "data": {
-            "name": "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu), 28 joints",
-            "licence": "free for research and commercial use; may be included in products, may "
-            "not be resold as such, even in converted form",
-            "credit": "The data used in this project was obtained from mocap.cs.cmu.edu. The "
-            "database was created with funding from NSF EIA-0196217.",
-            "validation_subjects": sorted(VALIDATION_SUBJECTS),
-        },
+        "data": (_CMU if settings["cmu"] else {"name": settings["archive"]})
+        | {"validation_subjects": settings["validation"]},
         "training": settings["training"],
         "sequences_seen": int(best["step"]) * settings["training"]["batch"],
         "validation": {name: float(value) for name, value in best.items() if name != "step"},

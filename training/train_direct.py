@@ -23,7 +23,7 @@ from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwo
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12
 
-from .data import VALIDATION_SUBJECTS, Batch, SampleSettings, SampleStream
+from .data import Batch, SampleSettings, SampleStream, split
 
 MISSING16 = [joint for joint in range(28) if joint not in COMMON12]
 
@@ -39,7 +39,7 @@ class TrainSettings:
     weight_decay: float = 0.02
     velocity_weight: float = 0.5
     sigma_weight: float = 0.02
-    precision_weight: float = 0.15
+    precision_weight: float = 0.3
     precision_scale: float = 0.1  # head sizes
     average: float = 0.999  # decay of the weights' running mean
     validate_every: int = 500
@@ -55,7 +55,7 @@ class _Stream(IterableDataset):
 
     def __iter__(self):
         archive = MocapArchive(self._archive)
-        clips = [i for i, s in enumerate(archive.subjects) if s not in VALIDATION_SUBJECTS]
+        clips, _ = split(archive)
         seed = self._settings.seed + 1_000_003 * self._first_step
         stream = SampleStream(archive, clips, self._settings.samples, seed)
         return (_tensors(batch) for batch in stream.batches(self._settings.batch))
@@ -96,10 +96,13 @@ class Validation:
     def __init__(self, archive: Path, batches: int = 2) -> None:
         data = MocapArchive(archive)
         self._sets: dict[str, list[list[dict[str, Tensor]]]] = {"clean": [], "spoilt": []}
-        for subject in sorted(VALIDATION_SUBJECTS & set(data.subjects)):
-            clips = [i for i, s in enumerate(data.subjects) if s == subject]
+        _, held = split(data)
+        for subject in sorted({data.subjects[i] for i in held}):
+            clips = [i for i in held if data.subjects[i] == subject]
             for name, clean in (("clean", 1.0), ("spoilt", 0.0)):
-                settings = SampleSettings(clean_share=clean, exchange_bodies=False)
+                settings = SampleSettings(
+                    clean_share=clean, noisy_share=0.6 * (1 - clean), exchange_bodies=False
+                )
                 stream = SampleStream(data, clips, settings, seed=99)
                 self._sets[name].append([_tensors(stream.batch(64)) for _ in range(batches)])
 
@@ -130,11 +133,17 @@ class Validation:
 
 
 def _start_from(network: DirectNetwork, weights: dict[str, Tensor]) -> None:
-    own = network.state_dict()
-    for name, value in own.items():
-        if ".out." in name and name not in weights:
-            weights[name] = torch.zeros_like(value)
-    network.load_state_dict(own | weights)
+    """Load weights; inputs, outputs and blocks that they lack start without a say."""
+    state = network.state_dict()
+    for name, own in state.items():
+        if name in weights:
+            given = weights[name]
+            more = [a - b for a, b in zip(own.shape, given.shape, strict=True)]
+            padding = [n for count in reversed(more) for n in (0, count)]
+            state[name] = torch.nn.functional.pad(given, padding)
+        elif ".out." in name:
+            state[name] = torch.zeros_like(own)
+    network.load_state_dict(state)
 
 
 def train(
@@ -150,7 +159,14 @@ def train(
     start as the identity.
     """
     run.mkdir(parents=True, exist_ok=True)
-    facts = {"architecture": config.as_json(), "training": asdict(settings)}
+    data = MocapArchive(archive)
+    facts = {
+        "architecture": config.as_json(),
+        "training": asdict(settings),
+        "archive": archive.name,
+        "cmu": any(subject.startswith("cmu_") for subject in data.subjects),
+        "validation": sorted({data.subjects[i] for i in split(data)[1]}),
+    }
     (run / "settings.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -75,7 +75,7 @@ class DirectEngine:
             for piece in range(first, int(end), _PIECE):
                 at = slice(piece, min(piece + _PIECE, int(end)))
                 near = moments[low:high]
-                bridged = trajectories.at(times[at])
+                bridged, _ = trajectories.curved_at(times[at])
                 body = features.locate(bridged.positions, bridged.age)
                 scale = np.interp(times[at], moments, unit).astype(np.float32)[:, None]
                 placed = features.base_positions(bridged.positions, body, scale)
@@ -92,7 +92,7 @@ class DirectEngine:
         unit = np.empty(len(moments), np.float32)
         for start in range(0, len(moments), _CHUNK):
             span = slice(start, start + _CHUNK)
-            bridged = trajectories.at(moments[span])
+            bridged, _ = trajectories.curved_at(moments[span])
             unit[span] = features.locate(bridged.positions, bridged.age).unit[:, 0]
         return features.smoothed(unit)
 
@@ -107,13 +107,20 @@ class DirectEngine:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The network's offsets (n, 28, 2) and log sigma (n, 28) for moments low to high."""
         first, last = max(low - self._halo, 0), min(high + self._halo, len(moments))
-        bridged = trajectories.at(moments[first:last])
+        bridged, curve = trajectories.curved_at(moments[first:last])
         body = features.locate(bridged.positions, bridged.age)
         scale = unit[first:last, None]
         both = np.stack(
             [
                 features.network_features(
-                    bridged.positions, bridged.age, bridged.confidence, body, scale, step, mirror
+                    bridged.positions,
+                    bridged.age,
+                    bridged.confidence,
+                    body,
+                    scale,
+                    step,
+                    curve,
+                    mirror,
                 )
                 for mirror in (False, True)
             ]

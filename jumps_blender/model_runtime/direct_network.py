@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .features import FEATURES
+from .features import CURVES, FEATURES
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class DirectConfig:
     """Hyper-parameters, kept in the checkpoint's JSON."""
 
     width: int = 384
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4)
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16, 1, 2)
 
     def as_json(self) -> dict:
         """For the checkpoint's JSON; ``DirectConfig(**d)`` with a tuple reads it back."""
@@ -45,7 +45,11 @@ class TemporalBlock(nn.Module):
 
 
 class DirectNetwork(nn.Module):
-    """Features (B, T, FEATURES) -> offsets (B, T, 28, 2), log sigma (B, T, 28); body units."""
+    """Features (B, T, FEATURES) -> offsets (B, T, 28, 2), log sigma (B, T, 28); body units.
+
+    An offset is what the network adds of its own, and a share of the curve that the features
+    propose for a joint in a hole: a fast exact motion is bent around, a noisy one is not.
+    """
 
     def __init__(self, config: DirectConfig) -> None:
         super().__init__()
@@ -53,11 +57,11 @@ class DirectNetwork(nn.Module):
         self.embed = nn.Linear(FEATURES, config.width)
         self.blocks = nn.ModuleList(TemporalBlock(config.width, d) for d in config.dilations)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, 28 * 3)
+        self.head = nn.Linear(config.width, 28 * 4)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         with torch.no_grad():
-            self.head.bias[56:] = -3.0  # start with a plausible sigma, about a head's width
+            self.head.bias[56:84] = -3.0  # start with a plausible sigma, about a head's width
 
     def reach(self) -> int:
         """Frames to each side that a frame's result depends on."""
@@ -67,5 +71,7 @@ class DirectNetwork(nn.Module):
         x = self.embed(features)
         for block in self.blocks:
             x = block(x, inside)
-        offsets, log_sigma = self.head(self.norm(x)).float().split([56, 28], dim=-1)
-        return offsets.unflatten(-1, (28, 2)), log_sigma.clamp(-8.0, 3.0)
+        offsets, log_sigma, share = self.head(self.norm(x)).float().split([56, 28, 28], dim=-1)
+        curves = features[..., CURVES].unflatten(-1, (28, 2))
+        bent = offsets.unflatten(-1, (28, 2)) + share.sigmoid()[..., None] * curves
+        return bent, log_sigma.clamp(-8.0, 3.0)

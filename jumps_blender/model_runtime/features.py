@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..skeletons import JOINTS, MIRROR, joint_index
 
-FEATURES = 28 * 5 + 3
+CURVES = slice(28 * 5 + 3, 28 * 7 + 3)  # of the features: what ``network_features`` puts last
+FEATURES = CURVES.stop
 STANDARD_RATE = 30.0  # frames per second that one step of the network means
 SCALE_REACH = 15  # frames to each side over which the body's scale is averaged
 
@@ -109,18 +110,21 @@ def network_features(
     body: Body,
     unit: NDArray[np.float32],
     step: float,
+    curve: NDArray[np.float32],
     mirror: bool = False,
 ) -> NDArray[np.float32]:
     """The network's input, float32 (…, n, FEATURES); n moments ``step`` seconds apart.
 
     Per joint: position from the centre in units, observed or not, confidence, freshness; then the
-    centre's velocity and a constant 1 (zero padding tells the clip's ends). ``mirror`` makes the
-    features of the same clip flipped left to right.
+    centre's velocity and a constant 1 (zero padding tells the clip's ends); then per joint the
+    curve (…, n, 28, 2), pixels, that it may take in its hole (see ``gaps.curves``). ``mirror``
+    makes the features of the same clip flipped left to right.
     """
     place = (positions - body.centre) / unit[..., None] * body.fresh[..., None]
     observed = np.clip(1.0 - age / np.float32(step), 0.0, 1.0)
     sure = confidence * observed
     fresh = body.fresh
+    bend = np.clip(curve / unit[..., None] * fresh[..., None], -1.0, 1.0)
     centre = body.centre[..., 0, :]
     velocity = np.zeros_like(centre)
     if centre.shape[-2] > 1:
@@ -130,10 +134,12 @@ def network_features(
         flip = np.array([-1.0, 1.0], np.float32)
         order = list(MIRROR)
         place, velocity = place[..., order, :] * flip, velocity * flip
+        bend = bend[..., order, :] * flip
         observed, sure, fresh = observed[..., order], sure[..., order], fresh[..., order]
-    flat = place.reshape(*place.shape[:-2], -1)
+    flat, bends = (values.reshape(*values.shape[:-2], -1) for values in (place, bend))
     one = np.ones_like(velocity[..., :1])
-    return np.concatenate([flat, observed, sure, fresh, velocity, one], axis=-1, dtype=np.float32)
+    parts = [flat, observed, sure, fresh, velocity, one, bends]
+    return np.concatenate(parts, axis=-1, dtype=np.float32)
 
 
 def unmirrored(joint_values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -62,6 +62,7 @@ class MocapArchive:
         self._valid = data["valid"].astype(bool)
         self.clip_ids = [str(clip_id) for clip_id in data["clip_id"]]
         self.subjects = [str(subject) for subject in data["subject"]]
+        self.lengths = np.diff(self._start)  # (C,), frames
         self.fps = float(data["fps"])
 
     def __len__(self) -> int:

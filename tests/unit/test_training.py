@@ -16,7 +16,7 @@ from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
 from training import export as export_module
 from training.bodies import exchanged, measure
-from training.data import SampleSettings, SampleStream
+from training.data import SampleSettings, SampleStream, split
 from training.train_direct import TrainSettings, train
 
 from .test_evaluation import write_archive
@@ -66,6 +66,7 @@ def bent(xyz: np.ndarray) -> np.ndarray:
     result[:, JOINTS.index("head_top")] += np.array([0, 0.07, -0.03])
     for side in "lr":
         result[:, JOINTS.index(f"{side}_hand")] += np.array([0, 0.02, 0.01])
+        result[:, JOINTS.index(f"{side}_toe")] += np.array([0, 0, 0.02])
     return result
 
 
@@ -94,7 +95,7 @@ def test_a_body_takes_on_anothers_proportions_and_keeps_the_motion(archive):
     assert np.allclose(given[0, :, JOINTS.index("pelvis")], xyz[:, JOINTS.index("pelvis")])
 
 
-def test_a_body_takes_on_how_anothers_back_head_and_hands_are_set_on(archive):
+def test_a_body_takes_on_how_anothers_back_head_hands_and_feet_are_set_on(archive):
     xyz = MocapArchive(archive).clip(1).xyz[:64]
     own, wanted = (measure([x], ["s1"]).of(np.array([0])) for x in (xyz, bent(xyz)))
     given = exchanged(xyz[None], own, wanted, Always())
@@ -105,6 +106,8 @@ def test_a_body_takes_on_how_anothers_back_head_and_hands_are_set_on(archive):
     # The chest's upright follows the back, and is what the neck is measured against.
     assert np.allclose(got.head[:, 1], wanted.head[:, 1], atol=0.03)
     assert np.abs(wanted.hands - own.hands).min() > 0.02
+    assert np.abs(wanted.feet - own.feet)[:, 1::2].min() > 0.1
+    assert np.allclose(got.feet, wanted.feet, atol=0.02)
     # A straight arm has no elbow's plane to turn a hand in: there it is turned less.
     assert (np.abs(got.hands - wanted.hands) < 0.6 * np.abs(own.hands - wanted.hands)).all()
 
@@ -154,6 +157,34 @@ def test_training_resumes_where_it_stopped_and_exports(archive, tmp_path, monkey
     assert card["training"]["steps"] == 6
     assert len(digest) == 8
     assert "mocap.cs.cmu.edu" in json.dumps(card)
+
+
+def test_clips_to_choose_by_are_whole_subjects_and_always_the_same(tmp_path):
+    foreign = {"ann.a": 300, "ann.b": 200, "bob.a": 400, "eve.a": 90, "zoe.a": 120}
+    archive = MocapArchive(write_archive(tmp_path / "a.npz", foreign))
+    training, held = split(archive)
+    assert sorted(training + held) == list(range(5))
+    assert not {archive.subjects[i] for i in training} & {archive.subjects[i] for i in held}
+    assert archive.lengths[held].sum() >= 0.1 * archive.lengths.sum()
+    assert split(archive) == (training, held)
+    alone = MocapArchive(write_archive(tmp_path / "b.npz", {"ann.a": 90, "ann.b": 90}))
+    assert [len(part) for part in split(alone)] == [1, 1]
+    single = MocapArchive(write_archive(tmp_path / "c.npz", {"ann.a": 90}))
+    with pytest.raises(JumpsError, match="one clip"):
+        split(single)
+
+
+def test_somebody_elses_archive_can_be_trained_on(tmp_path, monkeypatch):
+    archive = write_archive(tmp_path / "own.npz", {"ann.a": 90, "bob.a": 90, "eve.a": 90})
+    settings = TrainSettings(steps=1, batch=2, validate_every=1, samples=SampleSettings(frames=16))
+    run = tmp_path / "run"
+    train(archive, run, settings, DirectConfig(width=16, dilations=(1,)))
+    monkeypatch.setattr(export_module, "FOLDER", tmp_path / "weights")
+    export_module.export_direct(run)
+    card = json.loads((tmp_path / "weights" / "direct.json").read_text())
+    assert card["data"]["name"] == "own.npz"
+    assert len(card["data"]["validation_subjects"]) == 1
+    assert "credit" not in card["data"]
 
 
 def test_a_deeper_network_starts_as_the_one_it_grew_from(archive, tmp_path):
