@@ -5,7 +5,7 @@ import pytest
 
 from jumps_blender.keypoints.sequence import JointState
 from jumps_blender.keypoints.track import Observation
-from jumps_blender.model_runtime.compose import joint_states, put_back
+from jumps_blender.model_runtime.compose import _smoothed, joint_states, put_back
 from jumps_blender.skeletons import COMMON12, JOINTS
 
 from .conftest import observation_of, walking_figure
@@ -56,14 +56,49 @@ def test_chunks_leave_no_seam(frames, monkeypatch):
     assert np.allclose(chunked, whole, atol=1e-4)
 
 
-def test_denoising_moves_a_joint_by_the_share_its_confidence_lacks():
+def test_denoising_moves_a_joint_no_farther_than_its_confidence_leaves_free():
     points = walking_figure(30)
     observation = observation_of(points)
     observation.confidence[10, WRIST] = 0.25
-    estimate = points + np.float32(8)
-    put_back(observation, estimate, denoise=True)
-    assert np.allclose(estimate[10, WRIST] - points[10, WRIST], 6, atol=1e-3)
-    assert np.allclose(estimate[11, WRIST], points[11, WRIST], atol=1e-3)
+    observation.confidence[20] = np.minimum(observation.confidence[20], 0.96)
+    near = points + np.float32(8)
+    put_back(observation, near, denoise=True)
+    assert np.allclose(near[10, WRIST] - points[10, WRIST], 8, atol=0.5)
+    assert np.array_equal(near[11, WRIST], points[11, WRIST])
+    far = points + np.float32((500, 0))
+    put_back(observation, far, denoise=True)
+    trunk = [JOINTS.index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
+    spread = np.linalg.norm(points[20, trunk] - points[20, trunk].mean(axis=0), axis=1)
+    height = 3 * np.sqrt((spread**2).mean())
+    moved = np.linalg.norm(far[20, WRIST] - points[20, WRIST])
+    assert moved == pytest.approx(0.12 * height, rel=1e-3)
+
+
+def test_denoising_takes_jitter_away_and_keeps_the_swing():
+    points = walking_figure(200)
+    noise = np.random.default_rng(4).normal(0, 3, points.shape).astype(np.float32)
+    observation = observation_of(points + noise)
+    observation.confidence[:] *= 0.8
+    result = points + noise  # an estimate that is as noisy as what was seen
+    put_back(observation, result, denoise=True)
+
+    def jitter(positions):
+        error = (positions - points)[:, list(COMMON12)]
+        return np.linalg.norm(np.diff(error, 2, axis=0), axis=-1).mean()
+
+    assert jitter(result) < jitter(points + noise) / 5
+    seen = list(COMMON12)
+    middle = (result - points)[20:-20, seen]
+    assert np.abs(middle.mean(axis=0)).max() < 0.6
+    assert np.linalg.norm(middle, axis=-1).mean() < 0.6 * np.linalg.norm(noise, axis=-1).mean()
+
+
+def test_smoothing_keeps_parabolas_also_on_uneven_times():
+    times = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.05, 60))
+    path = np.zeros((60, 28, 2), np.float32)
+    path[..., 0] = (50 - 80 * times + 300 * times**2)[:, None]
+    assert np.abs(_smoothed(path, times) - path).max() < 0.02
+    assert np.array_equal(_smoothed(path[:3], times[:3]), path[:3])
 
 
 def test_states():
