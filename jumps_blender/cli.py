@@ -25,7 +25,7 @@ from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
-from .model_runtime import ENGINES, load_engine, upsample_track
+from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="measure an engine on motion capture")
     evaluate.add_argument("archive", type=Path, help="motion-capture archive (.npz)")
-    evaluate.add_argument("--engine", default="direct", help=", ".join(ENGINES))
+    evaluate.add_argument("--engine", default="direct", help=", ".join((*ENGINES, *COMPARISONS)))
     evaluate.add_argument("--json", metavar="PATH", help="write it as JSON; - is standard output")
     evaluate.add_argument("--fps", type=_positive, default=30.0, help="frame rate (default: 30)")
     evaluate.add_argument("--seed", type=_count_from(0), default=0, help="draws other cameras")

@@ -1,4 +1,4 @@
-"""Fit the engines ``ridge`` and ``interpolate``: ``jumps-train baselines ARCHIVE``."""
+"""Fit the engines that are no networks: ``jumps-train baselines ARCHIVE``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from jumps_blender.model_runtime.baselines import ridge_inputs, whole_body
@@ -15,9 +16,10 @@ from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.weights_files import FOLDER
 from jumps_blender.skeletons import COMMON12, MIRROR
 
-from .data import VALIDATION_SUBJECTS
+from .data import split
 
 _CAMERAS = 8
+_COMPONENTS = 40  # of pca; chosen on the validation subjects
 _PENALTY = 1e-6  # of the mean square of the inputs
 
 
@@ -26,12 +28,12 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
     data = MocapArchive(archive)
     gram, product = np.zeros((28, 25, 25)), np.zeros((28, 25, 2))
     offset_sum, count = np.zeros((28, 2)), np.zeros(28)
+    pose_sum, pose_product, poses = np.zeros(56), np.zeros((56, 56)), 0
     given = np.zeros(28, np.float32)
     given[list(COMMON12)] = 1
     samples = []
-    for clip in data:
-        if clip.subject in VALIDATION_SUBJECTS:
-            continue
+    numbers, held = split(data)
+    for clip in map(data.clip, numbers):
         slow = clip.at_rate(10)
         for camera in range(_CAMERAS):
             view = protocol_camera(clip.clip_id, 1, camera, slow.xyz[:, 4])
@@ -46,6 +48,11 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
                 body = locate(seen, np.broadcast_to(age, seen.shape[:2]))
                 beyond = (points - body.centre) / body.unit[..., None]
                 beyond = beyond - base_positions(seen, body, body.unit)
+                if valid.all():
+                    pose = ((points - body.centre) / body.unit[..., None]).reshape(-1, 56)
+                    pose_sum += pose.sum(axis=0, dtype=float)
+                    pose_product += pose.T.astype(float) @ pose
+                    poses += len(pose)
                 whole = whole_body(seen)
                 target = (points - whole.centre) / whole.unit[..., None]
                 inputs = ridge_inputs(seen, whole).astype(np.float64)
@@ -62,6 +69,7 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
         "ridge": np.ascontiguousarray(ridge.transpose(1, 0, 2).reshape(25, 56), np.float32),
         "mean_offsets": offsets.astype(np.float32),
     }
+    tensors |= _principal(pose_sum / poses, pose_product / poses)
     residual = {"ridge": np.zeros(28), "interpolate": np.zeros(28)}
     weight = np.zeros(28)
     for inputs, target, beyond, valid in samples:
@@ -75,10 +83,23 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
     out.mkdir(exist_ok=True)
     save_file(tensors, out / "baselines.safetensors")
     card = {
-        "engines": ["ridge", "interpolate"],
+        "engines": ["ridge", "interpolate", "pca"],
         "data": "CMU Graphics Lab Motion Capture Database, 28-joint archive, training subjects",
-        "left_out_subjects": sorted(VALIDATION_SUBJECTS),
+        "left_out_subjects": sorted({data.subjects[number] for number in held}),
         "cameras_per_clip": _CAMERAS,
         "penalty": _PENALTY,
+        "components": _COMPONENTS,
     }
     (out / "baselines.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def _principal(mean: NDArray, moment: NDArray) -> dict[str, NDArray[np.float32]]:
+    """Probabilistic PCA's maximum likelihood: mean, axes (56, k) and the noise's variance."""
+    values, vectors = np.linalg.eigh(moment - np.outer(mean, mean))
+    noise = values[:-_COMPONENTS].mean()
+    axes = vectors[:, -_COMPONENTS:] * np.sqrt(values[-_COMPONENTS:] - noise)
+    return {
+        "pca_mean": mean.reshape(28, 2).astype(np.float32),
+        "pca_axes": np.ascontiguousarray(axes, np.float32),
+        "pca_noise": np.array([noise], np.float32),
+    }

@@ -3,6 +3,6 @@
 Importing this package needs numpy only; PyTorch is imported when an engine that needs it runs.
 """
 
-from .upsample import ENGINES, load_engine, upsample_track
+from .upsample import COMPARISONS, ENGINES, load_engine, upsample_track
 
-__all__ = ["ENGINES", "load_engine", "upsample_track"]
+__all__ = ["COMPARISONS", "ENGINES", "load_engine", "upsample_track"]

@@ -1,7 +1,8 @@
 """Engines that look at one frame at a time: what ``direct`` and ``latent`` must beat.
 
 ``interpolate`` bridges holes linearly and adds the mean pose's offsets; ``ridge`` is a linear map
-from the 12 common joints to the 28, fitted on the training archive. Both need numpy only.
+from the 12 common joints to the 28, ``pca`` a Gaussian over poses, conditioned on the joints that a
+frame shows; both were fitted on the training archive. All need numpy only.
 """
 
 from __future__ import annotations
@@ -60,13 +61,12 @@ class _PerFrame:
         positions = np.empty((frames, 28, 2), np.float32)
         uncertainty = np.empty((frames, 28), np.float32)
         trajectories = BridgedTrajectories(observation)
-        sigma = self._tensors[f"{self.name}_sigma"]
         for start in range(0, frames, _CHUNK):
             checkpoint(start / frames, progress, cancelled)
             span = slice(start, start + _CHUNK)
             bridged = trajectories.at(observation.times[span])
             body = self._body(bridged)
-            placed = self._placed(bridged.positions, body)
+            placed, sigma = self._placed(bridged, body)
             positions[span] = body.centre + placed * body.unit[..., None]
             # A bridged joint may have gone anywhere within its reach: half a body in a second.
             drift = np.where(observation.tracked, 0.5 * np.minimum(bridged.age, 1.0), 0.0)
@@ -78,8 +78,8 @@ class _PerFrame:
         """The frame of reference that the engine's offsets are in."""
         raise NotImplementedError
 
-    def _placed(self, positions: NDArray[np.float32], body: Body) -> NDArray[np.float32]:
-        """All joints (n, 28, 2) from the body's centre, in its units."""
+    def _placed(self, bridged: Bridged, body: Body) -> tuple[NDArray, NDArray]:
+        """All joints (n, 28, 2) from the body's centre and their sigma, in its units."""
         raise NotImplementedError
 
 
@@ -91,9 +91,10 @@ class InterpolateEngine(_PerFrame):
     def _body(self, bridged: Bridged) -> Body:
         return locate(bridged.positions, bridged.age)
 
-    def _placed(self, positions: NDArray[np.float32], body: Body) -> NDArray[np.float32]:
+    def _placed(self, bridged: Bridged, body: Body) -> tuple[NDArray, NDArray]:
         offsets = (1 - body.fresh[..., None]) * self._tensors["mean_offsets"]
-        return base_positions(positions, body, body.unit) + offsets
+        placed = base_positions(bridged.positions, body, body.unit) + offsets
+        return placed, self._tensors["interpolate_sigma"]
 
 
 class RidgeEngine(_PerFrame):
@@ -113,5 +114,38 @@ class RidgeEngine(_PerFrame):
             bridged.positions[never] = based[never]
         return whole_body(bridged.positions)
 
-    def _placed(self, positions: NDArray[np.float32], body: Body) -> NDArray[np.float32]:
-        return (ridge_inputs(positions, body) @ self._tensors["ridge"]).reshape(-1, 28, 2)
+    def _placed(self, bridged: Bridged, body: Body) -> tuple[NDArray, NDArray]:
+        placed = ridge_inputs(bridged.positions, body) @ self._tensors["ridge"]
+        return placed.reshape(-1, 28, 2), self._tensors["ridge_sigma"]
+
+
+class PcaEngine(_PerFrame):
+    """Probabilistic PCA over poses (Tipping and Bishop 1999), conditioned on what a frame shows.
+
+    A frame that shows nothing is conditioned on its bridged joints.
+    """
+
+    name = "pca"
+
+    def _body(self, bridged: Bridged) -> Body:
+        return locate(bridged.positions, bridged.age)
+
+    def _placed(self, bridged: Bridged, body: Body) -> tuple[NDArray, NDArray]:
+        seen = bridged.age <= 0
+        none = ~seen.any(axis=1)
+        seen[none] = np.isfinite(bridged.age[none])
+        poses = ((bridged.positions - body.centre) / body.unit[..., None]).reshape(-1, 56)
+        mean, axes = self._tensors["pca_mean"].reshape(56), self._tensors["pca_axes"]
+        noise = float(self._tensors["pca_noise"][0])
+        placed = np.empty((len(poses), 28, 2), np.float32)
+        sigma = np.empty((len(poses), 28), np.float32)
+        patterns, which = np.unique(seen, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows, columns = which == number, np.repeat(pattern, 2)
+            some = axes[columns].astype(np.float64)
+            spread = np.linalg.inv(some.T @ some + noise * np.eye(axes.shape[1]))
+            codes = (poses[rows][:, columns] - mean[columns]) @ some @ spread
+            placed[rows] = (mean + codes @ axes.T).reshape(-1, 28, 2)
+            variance = noise * (1 + ((axes @ spread) * axes).sum(axis=1))
+            sigma[rows] = np.sqrt(variance.reshape(28, 2).mean(axis=1))
+        return placed, sigma

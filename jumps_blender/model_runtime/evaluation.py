@@ -32,7 +32,7 @@ _LIMBS = {
     "l_leg": ("l_hip", "l_knee", "l_ankle"),
     "r_leg": ("r_hip", "r_knee", "r_ankle"),
 }
-_GROUPS = ("all", "missing", "raw", "hidden")
+_GROUPS = ("all", "missing", "raw", "hidden", "given", "input")
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,15 @@ class _Errors:
         self._jitter_sum += float(bend.sum(dtype=np.float64))
         self._jitter_count += bend.size
 
+    def curve(self) -> NDArray[np.float64]:
+        """(101,): the share of errors below each alpha."""
+        return self._below / max(self._count, 1)
+
     def scores(self) -> dict[str, float]:
         """The group's figures; empty when nothing was measured."""
         if not self._count:
             return {}
-        share = self._below / self._count
+        share = self.curve()
         return {
             "pckh@0.1": float(share[10]),
             "pckh@0.5": float(share[50]),
@@ -116,7 +120,9 @@ def evaluate(
 
     Groups: ``all`` every valid joint as a user gets it; ``missing`` the 16 joints that are never
     given; ``raw`` every valid joint from the engine's own output; ``hidden`` the joint-frames that
-    ``hide`` hid (empty without). Raises JumpsError for an unknown hide or noise setting.
+    ``hide`` hid (empty without); ``given`` the joint-frames that the engine was given, as a user
+    gets them, and ``input`` the same as they were given. ``curve`` is PCKh of ``missing`` at
+    0, 0.01 … 1. Raises JumpsError for an unknown hide or noise setting.
     """
     if protocol.noise not in ("none", "detector"):
         raise JumpsError(f"--noise {protocol.noise}: is none of none, detector.")
@@ -152,6 +158,8 @@ def evaluate(
         result[group]["fps"] = frames / max(seconds, 1e-9)
     result["hidden"] = result["hidden"] if protocol.hide else {}
     result["fps"] = frames / max(seconds, 1e-9)
+    curves = [pools["missing"].curve() for pools in subjects.values() if pools["missing"].scores()]
+    result["curve"] = np.mean(curves, axis=0).round(5).tolist() if curves else []
     result["subjects"] = {
         subject: {"frames": lengths[subject], **scores} for subject, scores in by_subject.items()
     }
@@ -201,4 +209,6 @@ def _evaluate_view(
     pools["all"].add(error, valid)
     pools["missing"].add(error, never_given)
     pools["hidden"].add(error, hidden)
+    pools["given"].add(error, seen)
+    pools["input"].add((observation.positions - points) / unit, seen)
     return took

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
 from ..keypoints.track import MIN_CONFIDENCE, PoseTrack, observe
-from .baselines import InterpolateEngine, RidgeEngine
+from .baselines import InterpolateEngine, PcaEngine, RidgeEngine
 from .compose import joint_states, put_back
 from .engine import CancelQuery, Engine, Progress
 from .features import STANDARD_RATE
@@ -20,14 +20,15 @@ ENGINES = {
     "ridge": "Linear regression, frame by frame: a baseline for comparison",
     "interpolate": "Linear interpolation and the mean pose: a baseline for comparison",
 }
+# What only ``jumps evaluate`` offers beside them.
+COMPARISONS = ("pca",)
+_PER_FRAME = {"interpolate": InterpolateEngine, "ridge": RidgeEngine, "pca": PcaEngine}
 
 
 def load_engine(name: str, device: str = "auto") -> Engine:
     """Make an engine; raises JumpsError for an unknown name or where PyTorch is missing."""
-    if name == "interpolate":
-        return InterpolateEngine()
-    if name == "ridge":
-        return RidgeEngine()
+    if name in _PER_FRAME:
+        return _PER_FRAME[name]()
     if name == "direct":
         if importlib.util.find_spec("torch") is None:
             raise JumpsError(

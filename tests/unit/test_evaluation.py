@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime.baselines import RidgeEngine
 from jumps_blender.model_runtime.cameras import FOCAL, head_size_px, look_at, protocol_camera
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.engine import Estimate
@@ -107,6 +108,21 @@ def test_figures_of_a_known_error(tmp_path, heads, auc):
     assert result["all"]["mean_error"] == pytest.approx(heads * 16 / 28, abs=1e-4)
     assert result["raw"]["mean_error"] == pytest.approx(heads, abs=1e-4)
     assert result["hidden"] == {}
+    # What was given was exact, and stays.
+    assert result["input"]["mean_error"] == result["given"]["mean_error"] == 0
+    assert len(result["curve"]) == 101
+    assert result["curve"][31] == (1.0 if heads < 0.31 else 0.0)
+
+
+def test_given_joints_are_measured_before_and_after(tmp_path):
+    archive = MocapArchive(write_archive(tmp_path / "a.npz", {"s1": 200}))
+    engine = RidgeEngine()
+    kept = evaluate(archive, engine, Protocol(cameras=1, noise="detector"))
+    assert kept["given"] == {**kept["input"], "fps": kept["given"]["fps"]}
+    assert kept["input"]["mean_error"] > 0.1
+    moved = evaluate(archive, engine, Protocol(cameras=1, noise="detector", denoise=True))
+    assert moved["input"]["auc"] == kept["input"]["auc"]
+    assert moved["given"]["jitter"] < 0.5 * moved["input"]["jitter"]
 
 
 def test_subjects_count_alike_whatever_their_length(tmp_path):
