@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime import COMPARISONS, ENGINES
 
 
 def main() -> int:
@@ -25,13 +26,32 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jumps-train", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
+    prepare = commands.add_parser("prepare", help="make an archive of a folder of BVH files")
+    prepare.add_argument("folder", type=Path, help="folder of .bvh files, one sub-folder a person")
+    prepare.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.npz")
+    prepare.add_argument("--rig", default="auto", help="auto, cmu, mixamo, ... (default: auto)")
+    prepare.add_argument("--scale", type=float, help="metres per unit; default: by height")
+    prepare.add_argument("--up", choices=("auto", "y", "z"), default="auto", help="upward axis")
+    prepare.add_argument("--fps", type=float, help="of the archive; default: the files', up to 60")
+    prepare.set_defaults(run_command=_prepare)
+
     direct = commands.add_parser("direct", help="train engine direct; run again to resume")
     direct.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
     direct.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     direct.add_argument("--steps", type=int, help="optimiser steps in all")
     direct.add_argument("--learning-rate", type=float, help="the highest one")
     direct.add_argument("--start", type=Path, help="weights (.safetensors) a new run starts from")
+    direct.add_argument(
+        "--dilations", type=int, nargs="+", help="of the blocks; more than --start has is allowed"
+    )
     direct.set_defaults(run_command=_direct)
+
+    jumps = commands.add_parser("jumps", help="train JUMPS' networks; run again to resume")
+    jumps.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
+    jumps.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
+    jumps.add_argument("--steps", type=int, help="iterations in all (the paper's: 195700)")
+    jumps.add_argument("--no-encoder", action="store_true", help="the paper's ablation: only a GAN")
+    jumps.set_defaults(run_command=_jumps)
 
     export = commands.add_parser("export", help="make a run's best weights the shipped ones")
     export.add_argument("--run", type=Path, required=True, help="the run's folder")
@@ -41,12 +61,34 @@ def _parser() -> argparse.ArgumentParser:
     baselines.add_argument("archive", type=Path, help="mocap archive (.npz) to fit on")
     baselines.set_defaults(run_command=_baselines)
 
+    results = commands.add_parser("results", help="measure the engines and write docs/RESULTS.md")
+    results.add_argument("archive", type=Path, help="mocap archive (.npz) nobody trained on")
+    results.add_argument("-o", "--output", type=Path, default=Path("docs/RESULTS.md"))
+    results.add_argument("--cache", type=Path, default=Path("runs/results"), help="kept runs")
+    results.add_argument("--engines", nargs="+", default=[*ENGINES, *COMPARISONS])
+    results.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    results.add_argument("--slow-cameras", type=int, default=4, help="views for latent")
+    results.set_defaults(run_command=_results)
+
     example = commands.add_parser("example", help="make the example pose file")
     example.add_argument("archive", type=Path, help="mocap archive (.npz) to take a clip from")
     example.add_argument("clip", help="the clip's id")
     example.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.json")
     example.set_defaults(run_command=_example)
     return parser
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    from .prepare import prepare
+
+    prepare(
+        arguments.folder,
+        arguments.output,
+        arguments.rig,
+        arguments.scale,
+        arguments.up,
+        arguments.fps,
+    )
 
 
 def _direct(arguments: argparse.Namespace) -> None:
@@ -59,7 +101,19 @@ def _direct(arguments: argparse.Namespace) -> None:
         settings = replace(settings, steps=arguments.steps)
     if arguments.learning_rate:
         settings = replace(settings, learning_rate=arguments.learning_rate)
-    train(arguments.archive, arguments.run, settings, DirectConfig(), arguments.start)
+    config = DirectConfig()
+    if arguments.dilations:
+        config = replace(config, dilations=tuple(arguments.dilations))
+    train(arguments.archive, arguments.run, settings, config, arguments.start)
+
+
+def _jumps(arguments: argparse.Namespace) -> None:
+    from .train_jumps import JumpsSettings, train
+
+    settings = JumpsSettings(encoder=not arguments.no_encoder)
+    if arguments.steps:
+        settings = replace(settings, steps=arguments.steps)
+    train(arguments.archive, arguments.run, settings)
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -72,6 +126,19 @@ def _baselines(arguments: argparse.Namespace) -> None:
     from .fit_baselines import fit_baselines
 
     fit_baselines(arguments.archive)
+
+
+def _results(arguments: argparse.Namespace) -> None:
+    from .results import write_results
+
+    write_results(
+        arguments.archive,
+        arguments.output,
+        arguments.cache,
+        arguments.engines,
+        arguments.device,
+        arguments.slow_cameras,
+    )
 
 
 def _example(arguments: argparse.Namespace) -> None:
