@@ -99,7 +99,11 @@ def places(archive: MocapArchive) -> dict[str, NDArray]:
             )
             / size
         )
-    return {subject: np.nanmean(row, axis=0) for subject, row in rows.items()}
+    means = {}
+    for subject, row in rows.items():
+        known = np.isfinite(row).sum(axis=0)
+        means[subject] = np.where(known, np.nansum(row, axis=0) / np.maximum(known, 1), np.nan)
+    return means
 
 
 def scores(test: MocapArchive, mean: NDArray, own: dict[str, NDArray]) -> dict[str, NDArray]:

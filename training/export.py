@@ -51,7 +51,7 @@ def export_direct(run: Path) -> None:
         "data": (_CMU if settings["cmu"] else {"name": settings["archive"]})
         | {"validation_subjects": settings["validation"]},
         "training": settings["training"],
-        "sequences_seen": int(best["step"]) * settings["training"]["batch"],
+        "sequences_seen_in_the_last_run": int(best["step"]) * settings["training"]["batch"],
         "validation": {name: float(value) for name, value in best.items() if name != "step"},
     }
     (FOLDER / "direct.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

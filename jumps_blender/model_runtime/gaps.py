@@ -14,6 +14,7 @@ from ..keypoints.track import Observation
 from ..skeletons import joint_index
 
 _BLOCK = 256  # frames between the entries of the look-up tables
+_PIECE = 2048  # joints and moments whose curves are worked out at once
 _TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
 VELOCITY_SPAN = 1 / 15  # seconds before and after a hole from which the joint's velocity is taken
 _LONGEST_PUSH = 0.8  # seconds of a hole that the velocity at its edges is trusted for
@@ -155,7 +156,26 @@ def curves(
     """
     drifts, bends = np.zeros((2, *near.left.shape, 2), np.float32)
     ever = near.has_left | near.has_right
-    row, joint = np.nonzero(ever & (times[near.left] != moments[:, None]))
+    rows, joints = np.nonzero(ever & (times[near.left] != moments[:, None]))
+    for start in range(0, len(rows), _PIECE):
+        row, joint = rows[start : start + _PIECE], joints[start : start + _PIECE]
+        drifts[row, joint], bends[row, joint] = _bridged_beside_the_trunk(
+            positions, confidence, times, moments, near, span, row, joint
+        )
+    return drifts, bends
+
+
+def _bridged_beside_the_trunk(
+    positions: NDArray[np.float32],
+    confidence: NDArray,
+    times: NDArray[np.float64],
+    moments: NDArray[np.float64],
+    near: Neighbours,
+    span: NDArray[np.integer],
+    row: NDArray[np.integer],
+    joint: NDArray[np.integer],
+) -> tuple[NDArray, NDArray]:
+    """Drift and curve (m, 2) of the joints ``joint`` (m,) at the moments numbered ``row`` (m,)."""
     left, right = near.left[row, joint], near.right[row, joint]
     moment, corners = moments[row], np.array(_TRUNK)
     before, after = near.before[row], near.after[row]
@@ -173,7 +193,7 @@ def curves(
     share = _share(times, before, after, moment)[:, None]
     at_left, at_right = trunk(left), trunk(right)
     now = (1 - share) * trunk(before) + share * trunk(after)
-    drifts[row, joint] = now - (1 - s) * at_left - s * at_right
+    drift = now - (1 - s) * at_left - s * at_right
 
     def velocity(frame: NDArray, direction: int) -> NDArray:
         """Beside the trunk, from the frames before (-1) or after (+1) the hole's edge."""
@@ -202,8 +222,7 @@ def curves(
     coasting = _COASTING * (1 - np.exp(-since / _COASTING)) * leaving
     coasting = coasting - _COASTING * (1 - np.exp(-until / _COASTING)) * coming
     both = (near.has_left & near.has_right)[row, joint, None]
-    bends[row, joint] = np.where(both, curve, coasting)
-    return drifts, bends
+    return drift, np.where(both, curve, coasting)
 
 
 def _share(times: NDArray, low: NDArray, high: NDArray, moments: NDArray) -> NDArray:
