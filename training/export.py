@@ -13,6 +13,8 @@ from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.features import FEATURES
 from jumps_blender.model_runtime.weights_files import FOLDER
 
+from .train_direct import merit
+
 _CMU = {
     "name": "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu), 28 joints",
     "licence": "free for research and commercial use; may be included in products, may not be "
@@ -36,12 +38,7 @@ def export_direct(run: Path) -> None:
     save_file(half, FOLDER / "direct.safetensors")
     with (run / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    best = max(
-        rows,
-        key=lambda row: (
-            float(row["clean_auc"]) + float(row["spoilt_auc"]) + 0.25 * float(row["clean_pckh@0.1"])
-        ),
-    )
+    best = max(rows, key=merit)
     card = {
         "engine": "direct",
         "architecture": {"features": FEATURES, **settings["architecture"]},

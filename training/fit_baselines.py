@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.baselines import ridge_inputs, whole_body
 from jumps_blender.model_runtime.cameras import protocol_camera
 from jumps_blender.model_runtime.features import base_positions, locate
@@ -62,6 +63,8 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
                     product[joint] += inputs.T @ target[:, joint]
                     offset_sum[joint] += beyond[:, joint].sum(axis=0)
                     count[joint] += len(inputs)
+    if not poses:
+        raise JumpsError(f"{archive}: no clip has all 28 joints valid; engine pca needs some.")
     penalty = _PENALTY * np.trace(gram, axis1=1, axis2=2)[:, None, None] / 25 * np.eye(25)
     ridge = np.linalg.solve(gram + penalty, product)  # (28, 25, 2)
     offsets = offset_sum / count[:, None]

@@ -1,8 +1,8 @@
 """Write docs/RESULTS.md: ``jumps-train results TEST.npz``.
 
-Runs the fixed protocol of ``jumps evaluate`` for every engine and setting, keeps each run's JSON in
-a folder (so that it goes on where it was stopped, and a run is repeated only where the engine's
-weights have changed), and writes the tables, the curves and pictures of typical and worst clips.
+Runs the fixed protocol of ``jumps evaluate`` for every engine and setting and writes the tables and
+the curves. Each run's JSON is kept in a folder, so that the command goes on where it was stopped; a
+run is repeated where the engine's weights have changed, so empty the folder after changing code.
 What stands in the file below the marker line was written by hand and stays.
 """
 
@@ -72,9 +72,8 @@ def write_results(
     cache: Path,
     engines: list[str],
     device: str = "auto",
-    slow_cameras: int = 4,
 ) -> None:
-    """Measure everything and write ``out``; ``slow_cameras`` is how many views ``latent`` gets.
+    """Measure everything and write ``out``.
 
     Raises JumpsError where the file at ``out`` lacks the marker line.
     """
@@ -83,12 +82,7 @@ def write_results(
     plain = Protocol()
 
     def rows(protocol: Protocol) -> list[Row]:
-        return [
-            Row(engine, engine, replace(protocol, cameras=slow_cameras))
-            if engine.startswith("latent")
-            else Row(engine, engine, protocol)
-            for engine in engines
-        ]
+        return [Row(engine, engine, protocol) for engine in engines]
 
     clean = [(row, bench.run(row)) for row in rows(plain)]
     noise = [(row, bench.run(row)) for row in rows(replace(plain, noise="detector"))]
@@ -134,7 +128,7 @@ def _clean_tables(runs: list[tuple[Row, dict]]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for row, result in runs:
         cells = [result[group][key] for group in ("all", "raw") for key in ("pckh@0.1", "auc")]
-        yield f"| {_named(row, result)} | " + " | ".join(f"{cell:.4f}" for cell in cells) + " |"
+        yield f"| `{row.label}` | " + " | ".join(f"{cell:.4f}" for cell in cells) + " |"
     yield "\nBy subject (`missing`: PCKh@0.1 / AUC):\n"
     subjects = runs[0][1]["subjects"]
     yield "| engine | " + " | ".join(name.removeprefix("cmu_") for name in subjects) + " |"
@@ -201,13 +195,8 @@ def _table(runs: list[tuple[Row, dict]], group: str, speed: bool = False) -> Ite
         cells = [f"{result[group][key]:.4f}" for key in _COLUMNS]
         if speed:
             cells.append(f"{result['fps']:.0f}")
-        yield f"| {_named(row, result)} | " + " | ".join(cells) + " |"
+        yield f"| `{row.label}` | " + " | ".join(cells) + " |"
     yield ""
-
-
-def _named(row: Row, result: dict) -> str:
-    few = result["settings"]["cameras"] != Protocol().cameras
-    return f"`{row.label}`" + (f" ({result['settings']['cameras']} camera)" if few else "")
 
 
 _INK = ((31, 119, 180), (214, 90, 40), (44, 130, 60), (140, 86, 160), (120, 120, 120), (0, 0, 0))

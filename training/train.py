@@ -67,7 +67,6 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("--cache", type=Path, default=Path("runs/results"), help="kept runs")
     results.add_argument("--engines", nargs="+", default=[*ENGINES, *COMPARISONS])
     results.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    results.add_argument("--slow-cameras", type=int, default=4, help="views for latent")
     results.set_defaults(run_command=_results)
 
     example = commands.add_parser("example", help="make the example pose file")
@@ -137,7 +136,6 @@ def _results(arguments: argparse.Namespace) -> None:
         arguments.cache,
         arguments.engines,
         arguments.device,
-        arguments.slow_cameras,
     )
 
 

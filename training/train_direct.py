@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def losses(
     squared = distance.detach().square().clamp(max=25.0)
     likelihood = 2 * log_sigma + 0.5 * squared * torch.exp(-2 * log_sigma)
     return position, velocity, precision, (weight * likelihood).sum() / count
+
+
+def merit(scores: Mapping[str, float | str]) -> float:
+    """What the best weights are chosen by, from ``Validation.score`` or a row of the log."""
+    clean, spoilt, exact = (
+        float(scores[key]) for key in ("clean_auc", "spoilt_auc", "clean_pckh@0.1")
+    )
+    return clean + spoilt + 0.25 * exact
 
 
 class Validation:
@@ -239,9 +248,8 @@ def train(
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(row)
-        merit = scores["clean_auc"] + scores["spoilt_auc"] + 0.25 * scores["clean_pckh@0.1"]
-        if merit > best:
-            best = merit
+        if merit(scores) > best:
+            best = merit(scores)
             save_file(mean.state_dict(), run / "best.safetensors")
         state = {
             "network": network.state_dict(),

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from jumps_blender.model_runtime.cameras import FOCAL
+from jumps_blender.model_runtime.features import SPREAD_TO_UNIT, TRUNK
 from jumps_blender.model_runtime.jumps_networks import (
     FRAMES,
     LATENT,
@@ -38,7 +39,6 @@ from .data import split
 from .sheets import sequence_sheet
 
 _RATE = 30  # frames per second
-_TRUNK = (9, 14, 18, 23)  # shoulders and hips, which carry the body's place and size
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,12 @@ def normalised(points: Tensor) -> Tensor:
 
     The same units as ``features.locate`` gives when all is seen: a body is about one unit high.
     """
-    trunk = points[:, :, list(_TRUNK)]
+    trunk = points[:, :, TRUNK]
     middle = trunk.mean(dim=2, keepdim=True)
     spread = (trunk - middle).square().sum(dim=-1).mean(dim=2).sqrt().mean(dim=1)
-    return (points - middle.mean(dim=1, keepdim=True)) / (3.0 * spread)[:, None, None, None]
+    return (points - middle.mean(dim=1, keepdim=True)) / (SPREAD_TO_UNIT * spread)[
+        :, None, None, None
+    ]
 
 
 def position_error(real: Tensor, made: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ class PcaEngine(_PerFrame):
         sigma = np.empty((len(poses), 28), np.float32)
         patterns, which = np.unique(seen, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
-            rows, columns = which == number, np.repeat(pattern, 2)
+            rows, columns = which.reshape(-1) == number, np.repeat(pattern, 2)
             some = axes[columns].astype(np.float64)
             spread = np.linalg.inv(some.T @ some + noise * np.eye(axes.shape[1]))
             codes = (poses[rows][:, columns] - mean[columns]) @ some @ spread

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..keypoints.sequence import JointState
 from ..keypoints.track import Observation
-from ..skeletons import joint_index
+from .features import SPREAD_TO_UNIT, TRUNK
 
 _REACH = 0.5  # seconds over which a hole's edge is eased into the estimate
 _CHUNK = 1024  # frames
@@ -15,7 +15,6 @@ _SMOOTHING = 0.25  # seconds to each side that a denoised joint's path is fitted
 # How far an observed joint may move when denoising, for each part of confidence that it lacks to 1,
 # as a share of the body's height.
 _FREEDOM = 3.0
-_TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
 
 
 def joint_states(observation: Observation) -> NDArray[np.int8]:
@@ -93,9 +92,9 @@ def _smoothed(positions: NDArray[np.float32], moments: NDArray[np.float64]) -> N
 
 def _heights(positions: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 1): about a body's height, pixels, from its trunk; the unit of ``features.locate``."""
-    trunk = positions[:, _TRUNK]
+    trunk = positions[:, TRUNK]
     squared = ((trunk - trunk.mean(axis=1, keepdims=True)) ** 2).sum(axis=-1)
-    return 3 * np.sqrt(squared.mean(axis=1, keepdims=True))
+    return SPREAD_TO_UNIT * np.sqrt(squared.mean(axis=1, keepdims=True))
 
 
 def _edge_corrections(

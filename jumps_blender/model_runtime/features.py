@@ -20,12 +20,12 @@ SCALE_REACH = 15  # frames to each side over which the body's scale is averaged
 
 # The trunk's corners carry the body's place and size; other joints take over where all four are
 # lost for seconds.
-_TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
+TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
 _PLACE_WEIGHT = np.full(28, 0.02, np.float32)
-_PLACE_WEIGHT[_TRUNK] = 1.0
+_PLACE_WEIGHT[TRUNK] = 1.0
 # Keeps the centre defined when every joint is stale, and continuous on the way there.
 _STALE_WEIGHT = 1e-4
-_SPREAD_TO_UNIT = 3.0  # so that a body is about one unit high
+SPREAD_TO_UNIT = 3.0  # so that a body is about one unit high
 SMALLEST_UNIT = 1e-3  # pixels; a body in one point has no scale to tell
 
 # Where a joint is not seen, the network predicts its offset from these joints' mean.
@@ -79,7 +79,7 @@ def locate(positions: NDArray[np.float32], age: NDArray[np.float32]) -> Body:
     centre = (positions * weight[..., None]).sum(axis=-2, keepdims=True)
     squared = ((positions - centre) ** 2).sum(axis=-1)
     spread = np.sqrt((squared * weight).sum(axis=-1, keepdims=True))
-    return Body(centre, np.maximum(_SPREAD_TO_UNIT * spread, SMALLEST_UNIT), fresh)
+    return Body(centre, np.maximum(SPREAD_TO_UNIT * spread, SMALLEST_UNIT), fresh)
 
 
 def smoothed(unit: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..keypoints.track import Observation
-from ..skeletons import joint_index
+from .features import TRUNK
 
 _BLOCK = 256  # frames between the entries of the look-up tables
-_PIECE = 2048  # joints and moments whose curves are worked out at once
-_TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
 VELOCITY_SPAN = 1 / 15  # seconds before and after a hole from which the joint's velocity is taken
 _LONGEST_PUSH = 0.8  # seconds of a hole that the velocity at its edges is trusted for
 _COASTING = 0.15  # seconds after which a joint at a clip's end has lost most of its velocity
@@ -156,28 +154,9 @@ def curves(
     """
     drifts, bends = np.zeros((2, *near.left.shape, 2), np.float32)
     ever = near.has_left | near.has_right
-    rows, joints = np.nonzero(ever & (times[near.left] != moments[:, None]))
-    for start in range(0, len(rows), _PIECE):
-        row, joint = rows[start : start + _PIECE], joints[start : start + _PIECE]
-        drifts[row, joint], bends[row, joint] = _bridged_beside_the_trunk(
-            positions, confidence, times, moments, near, span, row, joint
-        )
-    return drifts, bends
-
-
-def _bridged_beside_the_trunk(
-    positions: NDArray[np.float32],
-    confidence: NDArray,
-    times: NDArray[np.float64],
-    moments: NDArray[np.float64],
-    near: Neighbours,
-    span: NDArray[np.integer],
-    row: NDArray[np.integer],
-    joint: NDArray[np.integer],
-) -> tuple[NDArray, NDArray]:
-    """Drift and curve (m, 2) of the joints ``joint`` (m,) at the moments numbered ``row`` (m,)."""
+    row, joint = np.nonzero(ever & (times[near.left] != moments[:, None]))
     left, right = near.left[row, joint], near.right[row, joint]
-    moment, corners = moments[row], np.array(_TRUNK)
+    moment, corners = moments[row], np.array(TRUNK)
     before, after = near.before[row], near.after[row]
     first, last = (np.broadcast_to(end, moments.shape)[row] for end in (near.first, near.last))
     # The corners that can be compared: seen now and at both edges of the joint's own hole.
@@ -193,7 +172,7 @@ def _bridged_beside_the_trunk(
     share = _share(times, before, after, moment)[:, None]
     at_left, at_right = trunk(left), trunk(right)
     now = (1 - share) * trunk(before) + share * trunk(after)
-    drift = now - (1 - s) * at_left - s * at_right
+    drifts[row, joint] = now - (1 - s) * at_left - s * at_right
 
     def velocity(frame: NDArray, direction: int) -> NDArray:
         """Beside the trunk, from the frames before (-1) or after (+1) the hole's edge."""
@@ -222,7 +201,8 @@ def _bridged_beside_the_trunk(
     coasting = _COASTING * (1 - np.exp(-since / _COASTING)) * leaving
     coasting = coasting - _COASTING * (1 - np.exp(-until / _COASTING)) * coming
     both = (near.has_left & near.has_right)[row, joint, None]
-    return drift, np.where(both, curve, coasting)
+    bends[row, joint] = np.where(both, curve, coasting)
+    return drifts, bends
 
 
 def _share(times: NDArray, low: NDArray, high: NDArray, moments: NDArray) -> NDArray:

@@ -4,7 +4,7 @@ A pose sequence of 24 frames is a picture: 18 rows by 24 columns by 4 channels. 
 left and right joints, or a joint of the axis twice; rows run from the hands to the feet. Encoder
 and discriminator see positions and velocities stacked, 8 channels.
 
-All positions are in body units (see ``latent.py``): x right, y down, a body about one unit high.
+All positions are in body units (see ``features.py``): x right, y down, a body about one unit high.
 """
 
 from __future__ import annotations

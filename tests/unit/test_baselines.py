@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime import load_engine
 from jumps_blender.skeletons import COMMON12, JOINTS, MIRROR
+from training.fit_baselines import fit_baselines
 
 from .conftest import observation_of, walking_figure
+from .test_evaluation import write_archive
 
 WRIST, ELBOW = JOINTS.index("l_wrist"), JOINTS.index("l_elbow")
 
@@ -44,3 +47,12 @@ def test_pca_of_the_mirror_image_is_the_mirror_image():
     plain = engine.estimate(observation_of(points)).positions
     flipped = engine.estimate(observation_of(points[:, order] * (-1, 1))).positions
     assert np.abs(flipped[:, order] * (-1, 1) - plain).max() < 0.5
+
+
+def test_an_archive_without_whole_bodies_is_refused(tmp_path):
+    valid = np.ones((2, 28), bool)
+    valid[:, JOINTS.index("l_toe")] = False
+    archive = write_archive(tmp_path / "a.npz", {"s1": 60, "s2": 60}, valid=valid)
+    with pytest.raises(JumpsError, match="no clip has all 28 joints"):
+        fit_baselines(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,16 +1,13 @@
-"""JUMPS' networks and engine latent: what holds whatever the weights."""
+"""JUMPS' networks and how they are trained."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 
-from jumps_blender.model_runtime import latent as latent_module
-from jumps_blender.model_runtime import weights_files
-from jumps_blender.model_runtime.engine import EngineCancelledError
+from jumps_blender.model_runtime.features import TRUNK
 from jumps_blender.model_runtime.jumps_networks import (
     FRAMES,
     ROWS,
@@ -21,32 +18,17 @@ from jumps_blender.model_runtime.jumps_networks import (
     to_grid,
     with_velocity,
 )
-from jumps_blender.model_runtime.latent import LatentEngine, LatentSettings, aligned
+from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import JOINTS
+from training.train_jumps import (
+    JumpsSettings,
+    SequenceBank,
+    position_error,
+    train,
+    velocity_error,
+)
 
-from .conftest import observation_of, walking_figure
-
-FEW = LatentSettings(steps=3, random_starts=1)
-
-
-@pytest.fixture
-def weights(tmp_path, monkeypatch):
-    """Untrained networks where the engine looks for weights."""
-    torch.manual_seed(0)
-    parts = {"encoder": Encoder(), "generator": Generator(), "discriminator": Discriminator()}
-    for value in parts["generator"].parameters():
-        torch.nn.init.normal_(value, std=0.15)
-    tensors = {
-        f"{part}.{name}": value
-        for part, network in parts.items()
-        for name, value in network.state_dict().items()
-    }
-    for source in weights_files.FOLDER.glob("baselines.*"):
-        (tmp_path / source.name).write_bytes(source.read_bytes())
-    for name in ("jumps", "jumps_gan"):
-        save_file(tensors, tmp_path / f"{name}.safetensors")
-        (tmp_path / f"{name}.json").write_text(json.dumps({"sigma": [0.05] * 28}))
-    monkeypatch.setattr(weights_files, "FOLDER", tmp_path)
+from .test_evaluation import write_archive
 
 
 @pytest.mark.parametrize(
@@ -86,92 +68,33 @@ def test_the_discriminator_scores_each_sequence_on_its_own():
     assert torch.allclose(network(x)[:1], network(x[:1]), atol=1e-5)
 
 
-def test_procrustes_finds_the_turn_size_and_place():
-    torch.manual_seed(2)
-    given = torch.randn(2, 5, 28, 2)
-    angle, size, shift = 0.7, 2.5, torch.tensor([3.0, -1.0])
-    turn = torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).float()
-    moved = size * given @ turn.T + shift
-    weight = torch.rand(2, 5, 28)
-    assert torch.allclose(aligned(given, moved, weight), moved, atol=1e-4)
-    moved[:, :, 3] = 100  # a joint without weight has no say
-    weight[:, :, 3] = 0
-    others = [joint for joint in range(28) if joint != 3]
-    assert torch.allclose(
-        aligned(given, moved, weight)[:, :, others], moved[:, :, others], atol=1e-4
-    )
+def test_training_sees_whole_bodies_at_one_size_and_resumes(tmp_path):
+    clips = {"cmu_02.a": 90, "s1.a": 120, "s2.a": 90}
+    archive = write_archive(tmp_path / "train.npz", clips)
+    bank = SequenceBank(MocapArchive(archive), validation=False, device=torch.device("cpu"))
+    assert bank.windows == (120 - 46) + (90 - 46)
+    drawn = bank.draw(16)
+    assert drawn.shape == (16, FRAMES, 28, 2)
+    trunk = drawn[:, :, TRUNK]
+    assert torch.allclose(trunk.mean(dim=(1, 2)), torch.zeros(16, 2), atol=1e-5)
+    spread = (trunk - trunk.mean(dim=2, keepdim=True)).square().sum(-1).mean(2).sqrt().mean(1)
+    assert torch.allclose(spread, torch.full((16,), 1 / 3), atol=1e-4)
+
+    run = tmp_path / "run"
+    settings = JumpsSettings(steps=2, batch=4, validate_every=2)
+    train(archive, run, settings)
+    train(archive, run, replace(settings, steps=3))
+    rows = (run / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "2", "3"]
+    assert all(np.isfinite(float(value)) for value in rows[-1].split(","))
+    assert (run / "sheet.png").stat().st_size > 1000
+    weights = load_file(run / "networks.safetensors")
+    assert weights["encoder.code.weight"].shape == (64, 256, 2, 2)
 
 
-@pytest.mark.usefixtures("weights")
-@pytest.mark.parametrize("frames", [1, 2, 23, 24, 25, 61])
-def test_latent_covers_clips_of_any_length(frames):
-    points = walking_figure(frames)
-    estimate = LatentEngine("cpu", FEW).estimate(observation_of(points))
-    assert np.isfinite(estimate.positions).all()
-    assert np.isfinite(estimate.uncertainty).all()
-    assert (estimate.uncertainty > 0).all()
-    # Procrustes brings even an untrained generator's sequence to where the person is.
-    gap = np.abs(estimate.positions.mean(axis=(0, 1)) - points.mean(axis=(0, 1)))
-    assert gap.max() < 100
-
-
-@pytest.mark.usefixtures("weights")
-def test_latent_does_not_depend_on_place_and_size():
-    points = walking_figure(40)
-    engine = LatentEngine("cpu", FEW)
-    plain = engine.estimate(observation_of(points))
-    moved = engine.estimate(observation_of(points * 2 + 500))
-    assert np.abs((moved.positions - 500) / 2 - plain.positions).max() < 0.5
-    again = engine.estimate(observation_of(points))
-    assert np.array_equal(again.positions, plain.positions)
-
-
-@pytest.mark.usefixtures("weights")
-def test_latent_fits_what_it_is_given_better_with_every_step():
-    points = walking_figure(24)
-    errors = []
-    for steps in (0, 15, 40):
-        settings = replace(
-            FEW, steps=steps, prior_weight=0.0, velocity_weight=0.0, learning_rate=0.05
-        )
-        estimate = LatentEngine("cpu", settings).estimate(observation_of(points))
-        seen = observation_of(points).confidence > 0
-        errors.append(np.linalg.norm(estimate.positions - points, axis=-1)[seen].mean())
-    assert errors[0] > errors[1] > errors[2]
-
-
-@pytest.mark.usefixtures("weights")
-def test_latent_bridges_frames_that_show_nothing():
-    points, seen = walking_figure(60), np.ones((60, 28), bool)
-    seen[20:50] = False
-    estimate = LatentEngine("cpu", FEW).estimate(observation_of(points, seen=seen))
-    assert np.isfinite(estimate.positions).all()
-
-
-@pytest.mark.usefixtures("weights")
-@pytest.mark.parametrize("switch", ["procrustes", "encoder", "overlap"])
-def test_every_ablation_runs(switch):
-    engine = LatentEngine("cpu", replace(FEW, **{switch: False}), f"latent-no-{switch}")
-    estimate = engine.estimate(observation_of(walking_figure(30)))
-    assert np.isfinite(estimate.positions).all()
-    assert engine.identity.startswith(f"latent-no-{switch} ")
-
-
-def test_windows_overlap_by_half_and_end_where_the_clip_ends():
-    starts = latent_module._window_starts
-    assert starts(24, 12).tolist() == [0]
-    assert starts(10, 12).tolist() == [0]
-    assert starts(50, 12).tolist() == [0, 12, 24, 26]
-    assert starts(50, 24).tolist() == [0, 24, 26]
-
-
-@pytest.mark.usefixtures("weights")
-def test_latent_reports_progress_and_can_be_cancelled():
-    told = []
-    observation = observation_of(walking_figure(60))
-    LatentEngine("cpu", FEW).estimate(observation, told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
-    assert len(told) > FEW.steps
-    with pytest.raises(EngineCancelledError):
-        LatentEngine("cpu", FEW).estimate(observation, None, lambda: True)
+def test_the_losses_are_the_papers():
+    real = torch.randn(2, FRAMES, 28, 2)
+    assert position_error(real, real + torch.tensor([3.0, 4.0])).item() == pytest.approx(5)
+    assert velocity_error(real, real + 7).item() == pytest.approx(0, abs=1e-5)
+    drifting = torch.arange(FRAMES, dtype=torch.float32)[None, :, None, None].expand_as(real)
+    assert velocity_error(real, real + drifting).item() == pytest.approx(2**0.5, rel=1e-4)
