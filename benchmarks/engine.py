@@ -1,4 +1,4 @@
-"""Speed and memory of engine ``direct``: frames per second, and the peak beyond its arrays.
+"""Engines' frames per second, and of ``direct`` the peak beyond its arrays and the time to start.
 
 Each length runs in a process of its own, so that one's peak cannot hide the other's.
 """
@@ -9,8 +9,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 
-SHORT, LONG = 1_000, 100_000
+SHORT, LONG, FEW = 1_000, 100_000, 600
 _CHILD = """
 import ctypes, json, sys, time
 import numpy as np
@@ -42,7 +43,7 @@ def run(observation):
     put_back(observation, estimate.positions)
     return estimate, joint_states(observation)
 
-engine = load_engine("direct", sys.argv[2])
+engine = load_engine(sys.argv[2], "cpu")
 run(observe(track(40)))  # imports and thread pools
 observation = observe(track(frames))
 ctypes.CDLL(None).malloc_trim(0)  # what was freed must not hide what is taken
@@ -56,19 +57,34 @@ print(json.dumps({"seconds": seconds, "beyond": status("VmHWM") - before - array
 """
 
 
-def measure(frames: int, **environment: str) -> dict:
+def measure(frames: int, engine: str = "direct", **environment: str) -> dict:
     """Seconds and bytes for one clip, from observation to estimate, put back and states."""
-    command = [sys.executable, "-c", _CHILD, str(frames), "cpu"]
+    command = [sys.executable, "-c", _CHILD, str(frames), engine]
     result = subprocess.run(
         command, capture_output=True, check=True, text=True, env=os.environ | environment
     )
     return json.loads(result.stdout)
 
 
+def start_up() -> float:
+    """Seconds from starting a process to its first result, 40 frames, files warm."""
+    first = _CHILD.partition("observation = observe")[0]
+    for _ in range(2):
+        started = time.perf_counter()
+        command = [sys.executable, "-c", first, "40", "direct"]
+        subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - started
+
+
 def main() -> None:
     """Print the figures beside what they should be."""
     speed = LONG / measure(LONG)["seconds"]
     print(f"direct, {LONG} frames: {speed:.0f} frames per second (target: 2000)")
+    slow = FEW / measure(FEW, "latent")["seconds"]
+    print(
+        f"latent, {FEW} frames: {slow:.0f} per second; direct is {speed / slow:.0f} times as fast"
+    )
+    print(f"direct: {start_up():.1f} s from starting Python to the first result (target: 2)")
     # By default glibc moves its limit for blocks of their own as it goes, so that freed arrays stay
     # in holes of the heap: what is resident then says more about malloc than about the engine.
     fixed = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}

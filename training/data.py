@@ -44,12 +44,13 @@ _EXTRAS = [
 class SampleSettings:
     """How samples are drawn; the defaults are those of the committed weights."""
 
-    frames: int = 64
+    frames: int = 128
     slowest_fps: float = 20.0
     fastest_fps: float = 40.0
     clean_share: float = 0.4  # all given joints seen exactly, as in the protocol's Table I
     noisy_share: float = 0.3  # a detector's noise, and holes; the rest are exact, with holes
     exchange_bodies: bool = True  # see bodies.py
+    hole_weight: float = 3.0  # of joint-frames in holes of the 12 common joints; others count 1
     subject_power: float = 0.4  # a subject is drawn with probability ~ its length ** power,
     clip_length_power: float = 0.75  # and of its clips one with probability ~ length ** power
 
@@ -62,7 +63,8 @@ class Batch:
     inside: float32 (B, T, 1), 0 beyond a short clip's end
     base: float32 (B, T, 28, 2), what the network's offsets are added to
     target: float32 (B, T, 28, 2)
-    weight: float32 (B, T, 28), 0 for joints that were not measured and frames beyond the end
+    weight: float32 (B, T, 28), 0 for joints that were not measured and frames beyond the end,
+        above 1 in holes
     head: float32 (B, T, 1), the head's size
     """
 
@@ -97,6 +99,15 @@ def split(archive: MocapArchive) -> tuple[list[int], list[int]]:
                 held, kept = held | {name}, kept + frames[name]
     numbers = range(len(names))
     return [i for i in numbers if names[i] not in held], [i for i in numbers if names[i] in held]
+
+
+def described(archive: MocapArchive) -> dict:
+    """What a run keeps about its archive, for the card of its weights."""
+    return {
+        "archive": str(archive.path),
+        "cmu": any(subject.startswith("cmu_") for subject in archive.subjects),
+        "validation": sorted({archive.subjects[number] for number in split(archive)[1]}),
+    }
 
 
 class SampleStream:
@@ -156,7 +167,11 @@ class SampleStream:
         head_m = np.where(valid[:, 6] & valid[:, 7], head_m, 0.20)
         head = (head_m[:, None] * FOCAL / depth[:, :, 4]).astype(np.float32)
         positions, confidence = self._spoilt(points, depth, head, valid, length)
-        return _batch(positions, confidence, points, valid, length, step, head)
+        batch = _batch(positions, confidence, points, valid, length, step, head)
+        common = list(COMMON12)
+        holes = confidence[..., common] == 0
+        batch.weight[..., common] *= np.where(holes, self.settings.hole_weight, 1)
+        return batch
 
     def _window(self, number: int) -> tuple[NDArray[np.float32], int, float]:
         """A random piece of a clip at a random rate: (T, 28, 3), its length, seconds per frame."""
@@ -257,9 +272,10 @@ class SampleStream:
     def _hide(self, seen: NDArray[np.bool_], length: int) -> None:
         """Make holes in one sample (T, 28), in place: as obstacles and picture edges do."""
         rng = self._rng
-        if rng.random() < 0.4:  # one obstacle
-            whole = rng.random() < 0.25
-            joints = list(COMMON12) if whole else _LIMBS[int(rng.integers(4))][rng.integers(3) :]
+        if rng.random() < 0.5:  # one obstacle
+            whole = rng.random() < 0.2
+            first = 0 if rng.random() < 0.5 else int(rng.integers(1, 3))
+            joints = list(COMMON12) if whole else _LIMBS[int(rng.integers(4))][first:]
             a, b = self._span(length, 2, 24 if whole else 60)
             seen[a:b, joints] = False
             return

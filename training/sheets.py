@@ -1,7 +1,8 @@
-"""Pictures of 2D sequences, to look at during training."""
+"""Pictures of 2D sequences and poses, to look at."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,53 @@ def sequence_sheet(rows: dict[str, NDArray[np.float32]], path: Path) -> None:
         picture.save(part, "PNG")
 
 
-def _skeleton(draw: ImageDraw.ImageDraw, points: NDArray, fade: float) -> None:
+@dataclass(frozen=True)
+class PoseCase:
+    """One frame of an estimate beside the truth: pixels, (28, 2) each; given: bool (28,)."""
+
+    title: str
+    truth: NDArray[np.float32]
+    estimate: NDArray[np.float32]
+    given: NDArray[np.bool_]
+
+
+def case_sheet(rows: dict[str, list[PoseCase]], path: Path) -> None:
+    """Draw poses side by side: the truth wide and grey, the estimate over it, dots where given."""
+    cell, heading = 240, 16
+    columns = max(len(cases) for cases in rows.values())
+    picture = Image.new("RGB", (columns * cell, len(rows) * (cell + 2 * heading)), "white")
+    draw = ImageDraw.Draw(picture)
+    for line, (name, cases) in enumerate(rows.items()):
+        top = line * (cell + 2 * heading)
+        draw.text((6, top + 2), name, fill="black")
+        for column, case in enumerate(cases):
+            draw.text((column * cell + 6, top + heading), case.title, fill=(90, 90, 90))
+            both = np.concatenate([case.truth, case.estimate])
+            low, high = both.min(axis=0), both.max(axis=0)
+            corner = np.array([(column + 0.5) * cell, top + 2 * heading + cell / 2])
+            scale = (cell - 24) / max((high - low).max(), 1.0)
+            truth, estimate = (
+                corner + (points - (low + high) / 2) * scale
+                for points in (case.truth, case.estimate)
+            )
+            _skeleton(draw, truth, 0.0, width=5, colour=(205, 205, 205))
+            _skeleton(draw, estimate, 0.0)
+            for x, y in estimate[case.given]:
+                draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill="black")
+    with written_whole(path) as part:
+        picture.save(part, "PNG")
+
+
+def _skeleton(
+    draw: ImageDraw.ImageDraw,
+    points: NDArray,
+    fade: float,
+    width: int = 2,
+    colour: tuple[int, int, int] | None = None,
+) -> None:
     for joint, parent in enumerate(PARENTS):
         if parent < 0:
             continue
         side = JOINTS[joint][0] if JOINTS[joint][1] == "_" else ""
-        colour = tuple(round(c + (255 - c) * fade) for c in _COLOURS[side])
-        draw.line([*points[parent], *points[joint]], fill=colour, width=2)
+        faded = tuple(round(c + (255 - c) * fade) for c in colour or _COLOURS[side])
+        draw.line([*points[parent], *points[joint]], fill=faded, width=width)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from jumps_blender.errors import JumpsError
-from jumps_blender.model_runtime import COMPARISONS, ENGINES
 
 
 def main() -> int:
@@ -50,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     jumps.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
     jumps.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     jumps.add_argument("--steps", type=int, help="iterations in all (the paper's: 195700)")
+    jumps.add_argument("--batch", type=int, help="sequences in an iteration (the paper's: 256)")
+    jumps.add_argument("--learning-rate", type=float, help="from here on (the paper's: 1e-4)")
     jumps.add_argument("--no-encoder", action="store_true", help="the paper's ablation: only a GAN")
     jumps.set_defaults(run_command=_jumps)
 
@@ -65,7 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("archive", type=Path, help="mocap archive (.npz) nobody trained on")
     results.add_argument("-o", "--output", type=Path, default=Path("docs/RESULTS.md"))
     results.add_argument("--cache", type=Path, default=Path("runs/results"), help="kept runs")
-    results.add_argument("--engines", nargs="+", default=[*ENGINES, *COMPARISONS])
+    results.add_argument(
+        "--sample",
+        type=int,
+        default=300,
+        metavar="FRAMES",
+        help="of each subject for engine latent and its ablations; 0 leaves them out",
+    )
     results.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     results.set_defaults(run_command=_results)
 
@@ -112,13 +119,17 @@ def _jumps(arguments: argparse.Namespace) -> None:
     settings = JumpsSettings(encoder=not arguments.no_encoder)
     if arguments.steps:
         settings = replace(settings, steps=arguments.steps)
+    if arguments.batch:
+        settings = replace(settings, batch=arguments.batch)
+    if arguments.learning_rate:
+        settings = replace(settings, learning_rate=arguments.learning_rate)
     train(arguments.archive, arguments.run, settings)
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from .export import export_direct
+    from .export import export
 
-    export_direct(arguments.run)
+    export(arguments.run)
 
 
 def _baselines(arguments: argparse.Namespace) -> None:
@@ -134,8 +145,8 @@ def _results(arguments: argparse.Namespace) -> None:
         arguments.archive,
         arguments.output,
         arguments.cache,
-        arguments.engines,
         arguments.device,
+        arguments.sample,
     )
 
 

@@ -35,7 +35,7 @@ from jumps_blender.model_runtime.jumps_networks import (
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import MIRROR
 
-from .data import split
+from .data import described, split
 from .sheets import sequence_sheet
 
 _RATE = 30  # frames per second
@@ -244,11 +244,10 @@ def _captured(iteration: Callable[[], Tensor]) -> Callable[[], Tensor]:
 def train(archive: Path, run: Path, settings: JumpsSettings) -> None:
     """Train until ``settings.steps``, from the run's state where there is one."""
     run.mkdir(parents=True, exist_ok=True)
-    (run / "settings.json").write_text(
-        json.dumps({"training": asdict(settings)}, indent=1) + "\n", encoding="utf-8"
-    )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = MocapArchive(archive)
+    facts = {"training": asdict(settings), **described(data)}
+    (run / "settings.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     bank = SequenceBank(data, validation=False, device=device)
     held_out = SequenceBank(data, validation=True, device=device)
     fixed = torch.Generator(device).manual_seed(99)
@@ -304,9 +303,14 @@ def train(archive: Path, run: Path, settings: JumpsSettings) -> None:
 
 
 def _restore(optimizer: torch.optim.Optimizer, saved: dict) -> None:
-    """Load an optimiser's state into the tensors it has, or as it is where it has none yet."""
+    """Load an optimiser's moments into the tensors it has, or as they are where it has none yet.
+
+    The learning rate stays the one that was asked for now.
+    """
     if not optimizer.state:
+        rate = optimizer.param_groups[0]["lr"]
         optimizer.load_state_dict(saved)
+        optimizer.param_groups[0]["lr"] = rate
         return
     with torch.no_grad():
         for number, parameter in enumerate(optimizer.param_groups[0]["params"]):

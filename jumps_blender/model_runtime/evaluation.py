@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +115,11 @@ def evaluate(
     engine: Engine,
     protocol: Protocol,
     progress: Callable[[float], None] | None = None,
+    clips: Sequence[int] | None = None,
 ) -> dict:
-    """Run the protocol; the returned dict is what ``jumps evaluate --json`` writes.
+    """Run the protocol, on all clips or on some numbers.
 
+    The returned dict is what ``jumps evaluate --json`` writes.
     Groups: ``all`` every valid joint as a user gets it; ``missing`` the 16 joints that are never
     given; ``raw`` every valid joint from the engine's own output; ``hidden`` the joint-frames that
     ``hide`` hid (empty without); ``given`` the joint-frames that the engine was given, as a user
@@ -129,7 +131,9 @@ def evaluate(
     subjects: dict[str, dict[str, _Errors]] = {}
     lengths: dict[str, int] = {}
     seconds, frames = 0.0, 0
-    for number, clip in enumerate(archive):
+    numbers = range(len(archive)) if clips is None else clips
+    for done, number in enumerate(numbers, 1):
+        clip = archive.clip(number)
         slow = clip.at_rate(protocol.fps)
         pools = subjects.setdefault(clip.subject, {group: _Errors() for group in _GROUPS})
         lengths[clip.subject] = lengths.get(clip.subject, 0) + len(slow.xyz)
@@ -137,7 +141,7 @@ def evaluate(
             took = _evaluate_view(slow, camera, engine, protocol, pools)
             seconds, frames = seconds + took, frames + len(slow.xyz)
         if progress is not None:
-            progress((number + 1) / len(archive))
+            progress(done / len(numbers))
     if not any(pools["all"].scores() for pools in subjects.values()):
         raise JumpsError(f"{archive.path}: no joint of any clip is valid; nothing to measure.")
     by_subject = {
@@ -166,13 +170,25 @@ def evaluate(
     return result
 
 
-def _evaluate_view(
-    clip: MocapClip, camera: int, engine: Engine, protocol: Protocol, pools: dict[str, _Errors]
-) -> float:
-    """One clip through one camera into the subject's pools; returns the engine's seconds."""
+@dataclass(frozen=True)
+class View:
+    """A clip of F frames as one of the protocol's cameras shows it.
+
+    points: float32 (F, 28, 2), pixels, where the joints truly are; head: (F,), pixels, the unit of
+    errors; observation: what an engine is given; hidden: bool (F, 28), hidden on purpose
+    """
+
+    points: NDArray[np.float32]
+    head: NDArray[np.float32]
+    observation: Observation
+    hidden: NDArray[np.bool_]
+
+
+def make_view(clip: MocapClip, camera: int, protocol: Protocol) -> View:
+    """Project a clip, already at the protocol's rate, through its camera of that number."""
     frames = len(clip.xyz)
-    view = protocol_camera(clip.clip_id, protocol.seed, camera, clip.xyz[:, 4])
-    points, depth = view.project(clip.xyz)
+    lens = protocol_camera(clip.clip_id, protocol.seed, camera, clip.xyz[:, 4])
+    points, depth = lens.project(clip.xyz)
     head = head_size_px(clip.xyz, clip.valid, depth)
     given = np.zeros((frames, 28), bool)
     given[:, list(COMMON12)] = clip.valid[list(COMMON12)]
@@ -183,23 +199,32 @@ def _evaluate_view(
         seed = [zlib.crc32(clip.clip_id.encode()), protocol.seed, camera, 1]
         detections = detect(points, depth, head, np.random.default_rng(seed))
         positions, confidence = detections.positions, detections.confidence * given
-    seen = confidence > 0
-    if not seen.any():
-        return 0.0
     tracked = np.zeros(28, bool)
     tracked[list(COMMON12)] = True
     observation = Observation(
-        positions=positions * seen[..., None],
+        positions=positions * (confidence > 0)[..., None],
         confidence=confidence,
         tracked=tracked,
         times=np.arange(frames) / protocol.fps,
     )
+    return View(points, head, observation, hidden)
+
+
+def _evaluate_view(
+    clip: MocapClip, camera: int, engine: Engine, protocol: Protocol, pools: dict[str, _Errors]
+) -> float:
+    """One clip through one camera into the subject's pools; returns the engine's seconds."""
+    view = make_view(clip, camera, protocol)
+    points, observation = view.points, view.observation
+    seen = observation.confidence > 0
+    if not seen.any():
+        return 0.0
     started = time.perf_counter()
     estimate = engine.estimate(observation)
     took = time.perf_counter() - started
 
-    unit = head[:, None, None]
-    valid = np.broadcast_to(clip.valid, given.shape)
+    unit = view.head[:, None, None]
+    valid = np.broadcast_to(clip.valid, seen.shape)
     raw_error = (estimate.positions - points) / unit
     put_back(observation, estimate.positions, protocol.denoise)
     error = (estimate.positions - points) / unit
@@ -208,7 +233,7 @@ def _evaluate_view(
     pools["raw"].add(raw_error, valid)
     pools["all"].add(error, valid)
     pools["missing"].add(error, never_given)
-    pools["hidden"].add(error, hidden)
+    pools["hidden"].add(error, view.hidden)
     pools["given"].add(error, seen)
     pools["input"].add((observation.positions - points) / unit, seen)
     return took

@@ -17,11 +17,12 @@ from .features import STANDARD_RATE
 # What users can choose, with the words that explain it; the first is the default.
 ENGINES = {
     "direct": "The trained network: best and fast",
+    "latent": "JUMPS as published: optimises for each half second, minutes for a clip",
     "ridge": "Linear regression, frame by frame: a baseline for comparison",
     "interpolate": "Linear interpolation and the mean pose: a baseline for comparison",
 }
 # What only ``jumps evaluate`` offers beside them.
-COMPARISONS = ("pca",)
+COMPARISONS = ("pca", "latent-no-overlap", "latent-no-encoder", "latent-no-procrustes")
 _PER_FRAME = {"interpolate": InterpolateEngine, "ridge": RidgeEngine, "pca": PcaEngine}
 
 
@@ -29,17 +30,21 @@ def load_engine(name: str, device: str = "auto") -> Engine:
     """Make an engine; raises JumpsError for an unknown name or where PyTorch is missing."""
     if name in _PER_FRAME:
         return _PER_FRAME[name]()
+    if name not in (*ENGINES, *COMPARISONS):
+        raise JumpsError(f"Engine {name!r} is not known; choose one of {', '.join(ENGINES)}.")
+    if importlib.util.find_spec("torch") is None:
+        raise JumpsError(
+            f"PyTorch is not installed in this Python, and engine {name} needs it; "
+            "install torch (pip install torch) or choose another engine."
+        )
+    # Not at the top: importing PyTorch takes seconds and Blender's own Python lacks it.
     if name == "direct":
-        if importlib.util.find_spec("torch") is None:
-            raise JumpsError(
-                "PyTorch is not installed in this Python, and engine direct needs it; "
-                "install torch (pip install torch) or choose another engine."
-            )
-        # Not at the top: importing PyTorch takes seconds and Blender's own Python lacks it.
         from .direct import DirectEngine
 
         return DirectEngine(device)
-    raise JumpsError(f"Engine {name!r} is not known; choose one of {', '.join(ENGINES)}.")
+    from .latent import LatentEngine
+
+    return LatentEngine(device, name)
 
 
 def upsample_track(

@@ -9,15 +9,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime import latent as latent_module
 from jumps_blender.model_runtime import weights_files
+from jumps_blender.model_runtime.baselines import RidgeEngine
 from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwork
 from jumps_blender.model_runtime.features import FEATURES
+from jumps_blender.model_runtime.latent import LatentSettings
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
 from training import export as export_module
 from training.bodies import exchanged, measure
 from training.data import SampleSettings, SampleStream, split
+from training.results import cases, sample
+from training.sheets import case_sheet
 from training.train_direct import TrainSettings, train
+from training.train_jumps import JumpsSettings
+from training.train_jumps import train as train_jumps
 
 from .test_evaluation import write_archive
 
@@ -147,7 +154,7 @@ def test_training_resumes_where_it_stopped_and_exports(archive, tmp_path, monkey
 
     monkeypatch.setattr(export_module, "FOLDER", tmp_path / "weights")
     monkeypatch.setattr(weights_files, "FOLDER", tmp_path / "weights")
-    export_module.export_direct(run)
+    export_module.export(run)
     tensors, card, digest = weights_files.load_weights("direct")
     network = DirectNetwork(config)
     assert {key: value.shape for key, value in tensors.items()} == {
@@ -180,7 +187,7 @@ def test_somebody_elses_archive_can_be_trained_on(tmp_path, monkeypatch):
     run = tmp_path / "run"
     train(archive, run, settings, DirectConfig(width=16, dilations=(1,)))
     monkeypatch.setattr(export_module, "FOLDER", tmp_path / "weights")
-    export_module.export_direct(run)
+    export_module.export(run)
     card = json.loads((tmp_path / "weights" / "direct.json").read_text())
     assert card["data"]["name"] == "own.npz"
     assert len(card["data"]["validation_subjects"]) == 1
@@ -207,4 +214,49 @@ def test_a_deeper_network_starts_as_the_one_it_grew_from(archive, tmp_path):
 
 def test_export_of_nothing(tmp_path):
     with pytest.raises(JumpsError, match="train there first"):
-        export_module.export_direct(tmp_path)
+        export_module.export(tmp_path)
+
+
+def test_jumps_networks_are_exported_with_how_far_off_they_are(tmp_path, monkeypatch):
+    archive = write_archive(tmp_path / "own.npz", {"ann.a": 130, "bob.a": 130, "eve.a": 130})
+    few = LatentSettings(steps=1, random_starts=1)
+    monkeypatch.setattr(
+        latent_module,
+        "ABLATIONS",
+        {"latent": few, "latent-no-encoder": replace(few, encoder=False)},
+    )
+    monkeypatch.setattr(export_module, "FOLDER", tmp_path / "weights")
+    for name, encoder in (("jumps", True), ("jumps_gan", False)):
+        settings = JumpsSettings(steps=1, batch=4, validate_every=1, encoder=encoder)
+        train_jumps(archive, tmp_path / name, settings)
+        export_module.export(tmp_path / name)
+        tensors = load_file(tmp_path / "weights" / f"{name}.safetensors")
+        assert {key.split(".")[0] for key in tensors} == {"generator", "discriminator"} | (
+            {"encoder"} if encoder else set()
+        )
+        assert {value.dtype for value in tensors.values()} == {torch.float16}
+        card = json.loads((tmp_path / "weights" / f"{name}.json").read_text())
+        assert card["sequences_seen"] == 4
+        assert len(card["sigma"]) == 28
+        assert all(np.isfinite(card["sigma"]))
+        assert min(card["sigma"]) > 0
+        assert card["data"]["name"] == "own.npz"
+
+
+def test_the_sample_holds_each_subjects_shortest_clips(tmp_path):
+    lengths = {"ann.a": 118, "ann.b": 300, "ann.c": 130, "ann.d": 200, "bob.a": 2000}
+    archive = MocapArchive(write_archive(tmp_path / "a.npz", lengths))  # 60 frames per second
+    # Of Ann those of 65 and 100 frames, 59 being too few and 150 more too many; of Bob what is.
+    assert sample(archive, 200) == [2, 3, 4]
+    assert sample(archive, 200, clips=[0, 1]) == [1]
+
+
+def test_the_pictures_poses_are_the_median_and_the_worst(tmp_path):
+    archive = MocapArchive(write_archive(tmp_path / "a.npz", {"ann.a": 61, "bob.a": 61}))
+    rows = cases(archive, RidgeEngine())
+    assert [len(row) for row in rows.values()] == [2] * 4
+    errors = [[float(case.title.split(": ")[1]) for case in row] for row in rows.values()]
+    for typical, worst in (errors[:2], errors[2:]):
+        assert all(low < high for low, high in zip(typical, worst, strict=True))
+    case_sheet(rows, tmp_path / "cases.png")
+    assert (tmp_path / "cases.png").stat().st_size > 5000
