@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.files import written_whole
-from jumps_blender.model_runtime import COMPARISONS, ENGINES, load_engine
+from jumps_blender.model_runtime import load_engine
 from jumps_blender.model_runtime.compose import put_back
 from jumps_blender.model_runtime.engine import Engine
 from jumps_blender.model_runtime.evaluation import Protocol, evaluate, make_view
@@ -102,29 +102,30 @@ def write_results(
     path: Path,
     out: Path,
     cache: Path,
+    engines: list[str],
     device: str = "auto",
     sample_frames: int = 300,
 ) -> None:
-    """Measure everything on the archive at ``path`` and write ``out``.
+    """Measure engines on the archive at ``path`` and write ``out``; the first one is pictured.
 
-    sample_frames: frames of each subject that JUMPS' own engines are measured on; 0 leaves them out
+    sample_frames: frames of each subject that JUMPS' own engines are measured on
     Raises JumpsError where the file at ``out`` lacks the marker line.
     """
     by_hand = _by_hand(out)
     archive = MocapArchive(path)
     bench = Bench(archive, None, cache, device)
-    fast = [name for name in (*ENGINES, *COMPARISONS) if not name.startswith("latent")]
+    fast = [name for name in engines if not name.startswith("latent")]
     clean, text = _measured(bench, fast, Protocol())
-    text = [_INTRODUCTION, *text]
-    if sample_frames:
+    text = [_INTRODUCTION.format(engine=engines[0]), *text]
+    if fast != engines:
         clips = sample(archive, sample_frames)
         few = Bench(archive, clips, cache, device)
         frames = round(archive.lengths[clips].sum() * 30 / archive.fps)
         text.append(_SAMPLE.format(clips=len(clips), frames=frames))
-        text += _measured(few, [*ENGINES, *COMPARISONS], Protocol(cameras=1))[1]
+        text += _measured(few, engines, Protocol(cameras=1))[1]
     pictures = out.parent / "images"
     _draw_curves({row.label: result["curve"] for row, result in clean}, pictures / "pckh.png")
-    case_sheet(cases(archive, bench.engine("direct")), pictures / "cases.png")
+    case_sheet(cases(archive, bench.engine(engines[0])), pictures / "cases.png")
     with written_whole(out) as part:
         part.write_text("\n".join(text) + "\n" + MARKER + by_hand, encoding="utf-8")
 
@@ -140,7 +141,7 @@ def _measured(
     clean = [(row, bench.run(row)) for row in rows(plain)]
     noisy = replace(plain, noise="detector")
     noise = [(row, bench.run(row)) for row in rows(noisy)]
-    denoised = Row("direct, denoised", "direct", replace(noisy, denoise=True))
+    denoised = Row(f"{engines[0]}, denoised", engines[0], replace(noisy, denoise=True))
     noise.append((denoised, bench.run(denoised)))
     tables = [*_clean_tables(clean), *_noise_tables(noise)]
     tables += _hidden_tables(bench, engines, plain)
@@ -158,7 +159,7 @@ second difference, per frame squared.
 
 ![Share of joints within a distance](images/pckh.png)
 
-`direct` beside the truth (grey), a median and the worst frame of each subject; the
+`{engine}` beside the truth (grey), a median and the worst frame of each subject; the
 dots are given:
 
 ![Typical and worst poses](images/cases.png)

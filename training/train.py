@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime import COMPARISONS, ENGINES
 
 
 def main() -> int:
@@ -66,12 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("archive", type=Path, help="mocap archive (.npz) nobody trained on")
     results.add_argument("-o", "--output", type=Path, default=Path("docs/RESULTS.md"))
     results.add_argument("--cache", type=Path, default=Path("runs/results"), help="kept runs")
+    results.add_argument("--engines", nargs="+", default=[*ENGINES, *COMPARISONS])
     results.add_argument(
         "--sample",
         type=int,
         default=300,
         metavar="FRAMES",
-        help="of each subject for engine latent and its ablations; 0 leaves them out",
+        help="of each subject for engine latent and its ablations",
     )
     results.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     results.set_defaults(run_command=_results)
@@ -145,6 +147,7 @@ def _results(arguments: argparse.Namespace) -> None:
         arguments.archive,
         arguments.output,
         arguments.cache,
+        arguments.engines,
         arguments.device,
         arguments.sample,
     )
