@@ -143,6 +143,7 @@ class Trainer:
 
     def __init__(self, settings: JumpsSettings, bank: SequenceBank, device: torch.device) -> None:
         self._settings, self._bank, self.device = settings, bank, device
+        self.has_encoder = settings.encoder
         self.networks = nn.ModuleDict(
             {"encoder": Encoder(), "generator": Generator(), "discriminator": Discriminator()}
         ).to(device)
@@ -185,7 +186,7 @@ class Trainer:
             made = self.generator(codes).float()
             loss = adversarial = -self.discriminator(made).mean()
             position = velocity = code = torch.zeros((), device=self.device)
-            if settings.encoder:
+            if self.has_encoder:
                 again = self.generator(self.encoder(real)).float()
                 position, velocity = position_error(real, again), velocity_error(real, again)
                 code = (self.encoder(made).float() - codes).square().mean()
@@ -197,7 +198,7 @@ class Trainer:
                     - settings.mixed_weight * self.discriminator(again).mean()
                 )
         # L_G doesn't depend on the encoder, so that one backward pass serves both networks.
-        self._update(loss, *(("encoder", "generator") if settings.encoder else ("generator",)))
+        self._update(loss, *(("encoder", "generator") if self.has_encoder else ("generator",)))
         self.discriminator.requires_grad_(True)
         terms = (distance, penalty, adversarial, position, velocity, code)
         return torch.stack([term.detach().float() for term in terms])
@@ -322,26 +323,28 @@ def _restore(optimizer: torch.optim.Optimizer, saved: dict) -> None:
 def _validated(trainer: Trainer, real: Tensor, codes: Tensor, sheet: Path) -> dict[str, float]:
     """Errors on held-out people, and how various the generated sequences are beside real ones."""
     trainer.networks.eval()
-    again = trainer.generator(trainer.encoder(real))
     made = trainer.generator(codes)
-    score = [trainer.discriminator(x).mean().item() for x in (real, again, made)]
-    trainer.networks.train()
-    rows = {
-        "real": real[:12].cpu().numpy(),
-        "reconstructed": again[:12].cpu().numpy(),
-        "generated": made[:12].cpu().numpy(),
-    }
-    sequence_sheet(rows, sheet)
-    return {
-        "val_position": round(position_error(real, again).item(), 5),
-        "val_velocity": round(velocity_error(real, again).item(), 5),
-        "val_score_real": round(score[0], 4),
-        "val_score_again": round(score[1], 4),
-        "score_made": round(score[2], 4),
+    again = trainer.generator(trainer.encoder(real)) if trainer.has_encoder else None
+    rows = {"real": real, "reconstructed": again, "generated": made}
+    sequence_sheet(
+        {name: some[:12].cpu().numpy() for name, some in rows.items() if some is not None}, sheet
+    )
+    figures: dict[str, float] = {}
+    if again is not None:
+        figures |= {
+            "val_position": round(position_error(real, again).item(), 5),
+            "val_velocity": round(velocity_error(real, again).item(), 5),
+            "val_score_again": round(trainer.discriminator(again).mean().item(), 4),
+        }
+    figures |= {
+        "val_score_real": round(trainer.discriminator(real).mean().item(), 4),
+        "score_made": round(trainer.discriminator(made).mean().item(), 4),
         "variety": round(_variety(made) / _variety(real), 4),
         "speed_made": round((made.diff(dim=1).norm(dim=-1).mean()).item(), 5),
         "speed_real": round((real.diff(dim=1).norm(dim=-1).mean()).item(), 5),
     }
+    trainer.networks.train()
+    return figures
 
 
 def _variety(sequences: Tensor) -> float:

@@ -2,8 +2,8 @@
 
 Mourot et al., section III-D, eq. 9 and 10: for each window of 24 frames, the code whose generated
 sequence, brought onto the given joints by ordinary Procrustes at every step, fits them best and
-looks real to the discriminator. Several starts, half-overlapping windows, the better candidate at
-each frame.
+looks real to the discriminator. Several starts; windows overlap by half and are faded into each
+other. A given joint counts by its confidence.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ class LatentEngine:
             ("discriminator", self._discriminator),
         ):
             if network is not None:
-                own = {k.removeprefix(f"{part}."): v for k, v in tensors.items() if part in k}
+                own = {
+                    k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(part)
+                }
                 network.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})
                 network.to(self._device).eval().requires_grad_(False)
         self._guess = RidgeEngine()
