@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument(
         "--sample",
         type=int,
-        default=300,
+        default=100,
         metavar="FRAMES",
         help="of each subject for engine latent and its ablations",
     )

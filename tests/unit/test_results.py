@@ -5,12 +5,12 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.baselines import RidgeEngine
 from training import results
-from training.results import MARKER, write_results
+from training.results import MARKER, cases, write_results
 
 from .test_evaluation import write_archive
 
 
-def test_results_are_measured_once_and_keep_what_was_written_by_hand(tmp_path, capsys):
+def test_results_are_measured_once_and_keep_what_was_written_by_hand(tmp_path, capsys, monkeypatch):
     archive = write_archive(tmp_path / "a.npz", {"s1.a": 121, "s2.a": 90})
     out = tmp_path / "docs" / "RESULTS.md"
     (out.parent / "images").mkdir(parents=True)
@@ -30,6 +30,14 @@ def test_results_are_measured_once_and_keep_what_was_written_by_hand(tmp_path, c
     write_results(archive, out, tmp_path / "cache", engines)
     assert capsys.readouterr().out == ""
     assert out.read_text() == text
+
+    def written_meanwhile(archive, engine):
+        out.write_text(text + "and more\n")
+        return cases(archive, engine)
+
+    monkeypatch.setattr(results, "cases", written_meanwhile)
+    write_results(archive, out, tmp_path / "cache", engines)
+    assert out.read_text() == text + "and more\n"
 
 
 def test_slow_engines_are_measured_on_a_sample_beside_the_others(tmp_path, monkeypatch):
