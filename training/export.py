@@ -93,16 +93,16 @@ def _spread(archive: Path, weights: dict[str, Tensor], name: str) -> list[float]
         "latent" if name == "jumps" else "latent-no-encoder",
         weights=({key: value.numpy() for key, value in weights.items()}, {"sigma": [1.0] * 28}, ""),
     )
-    squares, frames = np.zeros(28), 0
+    squares, frames = np.zeros(28), np.zeros(28)
     for number in sample(data, _CALIBRATION_FRAMES, split(data)[1]):
         clip = data.clip(number).at_rate(30.0)
         view = make_view(clip, 0, Protocol())
         estimate = engine.estimate(view.observation)
         unit = estimate.uncertainty.mean(axis=1)[:, None]  # one body unit, for sigma is 1
         error = (estimate.positions - view.points) / unit[..., None]
-        squares += np.square(error, dtype=float).mean(axis=2).sum(axis=0)
-        frames += len(error)
-    return np.sqrt(squares / max(frames, 1)).round(4).tolist()
+        squares += clip.valid * np.square(error, dtype=float).mean(axis=2).sum(axis=0)
+        frames += clip.valid * len(error)
+    return np.sqrt(squares / np.maximum(frames, 1)).round(4).tolist()
 
 
 def _settings(run: Path) -> dict:

@@ -11,6 +11,7 @@ What stands in the file below the marker line was written by hand and stays.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,7 +74,9 @@ class Bench:
         """``clips``: their numbers; None takes all."""
         self._archive, self._clips = archive, clips
         size = archive.path.stat().st_size
-        self._name = f"{archive.path.stem}-{size}" + (f"-{len(clips)}" if clips else "")
+        self._name = f"{archive.path.stem}-{size}"
+        if clips is not None:
+            self._name += f"-{zlib.crc32(str(clips).encode()):08x}"
         self._cache, self._device = cache, device
         self._engines: dict[str, Engine] = {}
         cache.mkdir(parents=True, exist_ok=True)
