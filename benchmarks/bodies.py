@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime import load_engine
-from jumps_blender.model_runtime.cameras import head_size_px, protocol_camera
+from jumps_blender.model_runtime.cameras import protocol_camera
+from jumps_blender.model_runtime.engine import Engine
+from jumps_blender.model_runtime.evaluation import Protocol, make_view
 from jumps_blender.model_runtime.mocap import MocapArchive, MocapClip
 from jumps_blender.skeletons import COMMON12, JOINTS, joint_index
 
@@ -35,7 +36,7 @@ _LIMBS = (
 )
 _MISSING = [joint for joint in range(28) if joint not in COMMON12]
 _SIZE = 130.0  # centimetres; thigh, upper arm and trunk of an average person
-_RATE, _CAMERAS = 30.0, 2
+_PROTOCOL = Protocol(cameras=2)
 
 
 def describe(path: Path) -> tuple[list[str], NDArray, NDArray]:
@@ -111,9 +112,9 @@ def scores(test: MocapArchive, mean: NDArray, own: dict[str, NDArray]) -> dict[s
     engine = load_engine("direct")
     parts: dict[tuple[str, int], list[tuple[NDArray, NDArray, NDArray]]] = {}
     for clip in test:
-        slow = clip.at_rate(_RATE)
+        slow = clip.at_rate(_PROTOCOL.fps)
         axes, _, size = frames_of(slow.xyz)
-        for camera in range(_CAMERAS):
+        for camera in range(_PROTOCOL.cameras):
             error, view = _errors(slow, camera, engine)
             for number, joint in enumerate(_MISSING):
                 if not slow.valid[joint]:
@@ -135,18 +136,12 @@ def scores(test: MocapArchive, mean: NDArray, own: dict[str, NDArray]) -> dict[s
     return {subject: np.mean(rows, axis=0) for subject, rows in result.items()}
 
 
-def _errors(clip: MocapClip, camera: int, engine) -> tuple[NDArray, NDArray]:
+def _errors(clip: MocapClip, camera: int, engine: Engine) -> tuple[NDArray, NDArray]:
     """Errors (F, 28, 2) in head sizes, and the picture's axes (2, 3) in the world."""
-    view = protocol_camera(clip.clip_id, 0, camera, clip.xyz[:, 4])
-    points, depth = view.project(clip.xyz)
-    tracked = np.zeros(28, bool)
-    tracked[list(COMMON12)] = clip.valid[list(COMMON12)]
-    confidence = np.broadcast_to(tracked, points.shape[:2]).astype(np.float32)
-    seen = points * confidence[..., None]
-    times = np.arange(len(points)) / _RATE
-    estimate = engine.estimate(Observation(seen, confidence, tracked, times))
-    head = head_size_px(clip.xyz, clip.valid, depth)
-    return (estimate.positions - points) / head[:, None, None], view.axes[:2]
+    view = make_view(clip, camera, _PROTOCOL)
+    estimate = engine.estimate(view.observation)
+    lens = protocol_camera(clip.clip_id, _PROTOCOL.seed, camera, clip.xyz[:, 4])
+    return (estimate.positions - view.points) / view.head[:, None, None], lens.axes[:2]
 
 
 def _head(clip: MocapClip) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +99,24 @@ def split(archive: MocapArchive) -> tuple[list[int], list[int]]:
                 held, kept = held | {name}, kept + frames[name]
     numbers = range(len(names))
     return [i for i in numbers if names[i] not in held], [i for i in numbers if names[i] in held]
+
+
+def sample(archive: MocapArchive, frames: int, clips: Sequence[int] | None = None) -> list[int]:
+    """Clips for engines that take long: of each subject the shortest ones, up to ``frames``.
+
+    Frames are counted at 30 per second. A clip has at least 60, so that something can be hidden in
+    it for 48; a subject always has one clip where it has any of that length. ``clips`` are the
+    numbers to choose from; None stands for all.
+    """
+    lengths = archive.lengths * (30 / archive.fps)
+    allowed = range(len(archive)) if clips is None else clips
+    chosen: list[int] = []
+    for subject in dict.fromkeys(archive.subjects):
+        own = [n for n in allowed if archive.subjects[n] == subject and lengths[n] >= 60]
+        own.sort(key=lambda number: lengths[number])
+        fitting = np.cumsum(lengths[own]) <= frames
+        chosen += own[: max(int(fitting.sum()), 1)]
+    return chosen
 
 
 def described(archive: MocapArchive) -> dict:

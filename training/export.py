@@ -19,8 +19,7 @@ from jumps_blender.model_runtime.latent import LatentEngine
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.weights_files import FOLDER
 
-from .data import split
-from .results import sample
+from .data import sample, split
 from .train_direct import merit
 
 _CMU = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from jumps_blender.model_runtime.evaluation import Protocol, evaluate, make_view
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12
 
+from .data import sample
 from .sheets import PoseCase, case_sheet
 
 MARKER = "<!-- Written by hand from here on; the tables above come from `jumps-train results`. -->"
@@ -45,24 +46,6 @@ class Row:
     label: str
     engine: str
     protocol: Protocol
-
-
-def sample(archive: MocapArchive, frames: int, clips: Sequence[int] | None = None) -> list[int]:
-    """Clips for engines that take long: of each subject the shortest ones, up to ``frames``.
-
-    Frames are counted at 30 per second. A clip has at least 60, so that something can be hidden in
-    it for 48; a subject always has one clip where it has any of that length. ``clips`` are the
-    numbers to choose from; None stands for all.
-    """
-    lengths = archive.lengths * (30 / archive.fps)
-    allowed = range(len(archive)) if clips is None else clips
-    chosen: list[int] = []
-    for subject in dict.fromkeys(archive.subjects):
-        own = [n for n in allowed if archive.subjects[n] == subject and lengths[n] >= 60]
-        own.sort(key=lambda number: lengths[number])
-        fitting = np.cumsum(lengths[own]) <= frames
-        chosen += own[: max(int(fitting.sum()), 1)]
-    return chosen
 
 
 class Bench:

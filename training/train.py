@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime import COMPARISONS, ENGINES
@@ -36,8 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     prepare.set_defaults(run_command=_prepare)
 
     direct = commands.add_parser("direct", help="train engine direct; run again to resume")
-    direct.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
-    direct.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     direct.add_argument("--steps", type=int, help="optimiser steps in all")
     direct.add_argument("--learning-rate", type=float, help="the highest one")
     direct.add_argument("--start", type=Path, help="weights (.safetensors) a new run starts from")
@@ -47,13 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     direct.set_defaults(run_command=_direct)
 
     jumps = commands.add_parser("jumps", help="train JUMPS' networks; run again to resume")
-    jumps.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
-    jumps.add_argument("--run", type=Path, required=True, help="folder for checkpoints and log")
     jumps.add_argument("--steps", type=int, help="iterations in all (the paper's: 195700)")
     jumps.add_argument("--batch", type=int, help="sequences in an iteration (the paper's: 256)")
     jumps.add_argument("--learning-rate", type=float, help="from here on (the paper's: 1e-4)")
     jumps.add_argument("--no-encoder", action="store_true", help="the paper's ablation: only a GAN")
     jumps.set_defaults(run_command=_jumps)
+    for trainer in (direct, jumps):
+        trainer.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
+        trainer.add_argument(
+            "--run", type=Path, required=True, help="folder for checkpoints and log"
+        )
 
     export = commands.add_parser("export", help="make a run's best weights the shipped ones")
     export.add_argument("--run", type=Path, required=True, help="the run's folder")
@@ -104,11 +106,7 @@ def _direct(arguments: argparse.Namespace) -> None:
 
     from .train_direct import TrainSettings, train
 
-    settings = TrainSettings()
-    if arguments.steps:
-        settings = replace(settings, steps=arguments.steps)
-    if arguments.learning_rate:
-        settings = replace(settings, learning_rate=arguments.learning_rate)
+    settings = replace(TrainSettings(), **_given(arguments, "steps", "learning_rate"))
     config = DirectConfig()
     if arguments.dilations:
         config = replace(config, dilations=tuple(arguments.dilations))
@@ -119,13 +117,13 @@ def _jumps(arguments: argparse.Namespace) -> None:
     from .train_jumps import JumpsSettings, train
 
     settings = JumpsSettings(encoder=not arguments.no_encoder)
-    if arguments.steps:
-        settings = replace(settings, steps=arguments.steps)
-    if arguments.batch:
-        settings = replace(settings, batch=arguments.batch)
-    if arguments.learning_rate:
-        settings = replace(settings, learning_rate=arguments.learning_rate)
+    settings = replace(settings, **_given(arguments, "steps", "batch", "learning_rate"))
     train(arguments.archive, arguments.run, settings)
+
+
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were used; the others keep their defaults."""
+    return {name: value for name in names if (value := getattr(arguments, name))}
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -142,8 +142,7 @@ class Trainer:
     """The three networks, their optimisers, and one iteration of the paper's training."""
 
     def __init__(self, settings: JumpsSettings, bank: SequenceBank, device: torch.device) -> None:
-        self._settings, self._bank, self.device = settings, bank, device
-        self.has_encoder = settings.encoder
+        self.settings, self._bank, self.device = settings, bank, device
         self.networks = nn.ModuleDict(
             {"encoder": Encoder(), "generator": Generator(), "discriminator": Discriminator()}
         ).to(device)
@@ -169,7 +168,7 @@ class Trainer:
         return self._step()
 
     def _iteration(self) -> Tensor:
-        settings = self._settings
+        settings = self.settings
         real = self._bank.draw(settings.batch)
         codes = torch.randn(settings.batch, LATENT, device=self.device)
         with self._autocast(), torch.no_grad():
@@ -186,7 +185,7 @@ class Trainer:
             made = self.generator(codes).float()
             loss = adversarial = -self.discriminator(made).mean()
             position = velocity = code = torch.zeros((), device=self.device)
-            if self.has_encoder:
+            if settings.encoder:
                 again = self.generator(self.encoder(real)).float()
                 position, velocity = position_error(real, again), velocity_error(real, again)
                 code = (self.encoder(made).float() - codes).square().mean()
@@ -198,7 +197,7 @@ class Trainer:
                     - settings.mixed_weight * self.discriminator(again).mean()
                 )
         # L_G doesn't depend on the encoder, so that one backward pass serves both networks.
-        self._update(loss, *(("encoder", "generator") if self.has_encoder else ("generator",)))
+        self._update(loss, *(("encoder", "generator") if settings.encoder else ("generator",)))
         self.discriminator.requires_grad_(True)
         terms = (distance, penalty, adversarial, position, velocity, code)
         return torch.stack([term.detach().float() for term in terms])
@@ -324,7 +323,7 @@ def _validated(trainer: Trainer, real: Tensor, codes: Tensor, sheet: Path) -> di
     """Errors on held-out people, and how various the generated sequences are beside real ones."""
     trainer.networks.eval()
     made = trainer.generator(codes)
-    again = trainer.generator(trainer.encoder(real)) if trainer.has_encoder else None
+    again = trainer.generator(trainer.encoder(real)) if trainer.settings.encoder else None
     rows = {"real": real, "reconstructed": again, "generated": made}
     sequence_sheet(
         {name: some[:12].cpu().numpy() for name, some in rows.items() if some is not None}, sheet

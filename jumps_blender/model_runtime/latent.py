@@ -60,7 +60,7 @@ class LatentSettings:
 ABLATIONS = {
     "latent": LatentSettings(),
     "latent-no-overlap": LatentSettings(overlap=False),
-    # From a random start the way is longer; measured with this rate and with 0.01, 0.3 and 1.
+    # From a random start the way is longer (benchmarks/latent.py).
     "latent-no-encoder": LatentSettings(encoder=False, learning_rate=0.1),
     "latent-no-procrustes": LatentSettings(procrustes=False),
 }
@@ -146,8 +146,8 @@ class LatentEngine:
             for place, pixel, fit, size in zip(
                 index, pixels, loss.cpu().numpy(), unit, strict=True
             ):
-                # The last window's frames beyond a short clip's end stand on its last moment.
-                inside = np.arange(len(np.unique(place)))
+                # A shorter clip's only window stands on its last moment from there on.
+                inside = np.arange(min(FRAMES, len(moments)))
                 at, share = place[inside], _FADE[inside]
                 if not self.settings.blend:
                     better = fit[inside] < best[at]
@@ -182,11 +182,11 @@ class LatentEngine:
             cubic_at(guess, times, moments[low:high]),
         )
         at = index - low
-        inside = np.arange(FRAMES) < np.array([len(np.unique(row)) for row in index])[:, None]
+        inside = np.arange(FRAMES)[:, None] < len(moments)
         if self.settings.procrustes:
             centre = body.centre[at, 0].mean(axis=1)
             unit = body.unit[at, 0].mean(axis=1)
-        else:  # one map to the picture for the whole clip
+        else:  # one map to the picture for all windows
             centre = np.repeat(body.centre[:, 0].mean(axis=0)[None], len(index), axis=0)
             unit = np.full(len(index), body.unit.mean(), np.float32)
 
@@ -196,7 +196,7 @@ class LatentEngine:
 
         return _Windows(
             own(bridged.positions),
-            torch.from_numpy(np.where(seen[at] & inside[..., None], bridged.confidence[at], 0)).to(
+            torch.from_numpy(np.where(seen[at] & inside, bridged.confidence[at], 0)).to(
                 self._device
             ),
             own(filled),

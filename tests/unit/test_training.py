@@ -19,8 +19,8 @@ from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
 from training import export as export_module
 from training.bodies import exchanged, measure
-from training.data import SampleSettings, SampleStream, split
-from training.results import cases, sample
+from training.data import SampleSettings, SampleStream, sample, split
+from training.results import cases
 from training.sheets import case_sheet
 from training.train_direct import TrainSettings, train
 from training.train_jumps import JumpsSettings
