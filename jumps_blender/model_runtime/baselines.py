@@ -44,6 +44,7 @@ class _PerFrame:
 
     name: str
     identity: str
+    on_cpu = True
 
     def __init__(self) -> None:
         tensors, _, digest = load_weights("baselines")
@@ -73,6 +74,10 @@ class _PerFrame:
             uncertainty[span] = (sigma + drift) * body.unit
         checkpoint(1.0, progress, cancelled)
         return Estimate(positions, uncertainty)
+
+    def use_less_memory(self) -> bool:
+        """See ``Engine.use_less_memory``: there is nothing worth saving."""
+        return False
 
     def _body(self, bridged: Bridged) -> Body:
         """The frame of reference that the engine's offsets are in."""

@@ -16,6 +16,7 @@ from .time_grid import cubic_at, working_grid
 from .weights_files import load_weights
 
 _CHUNK = 384  # moments per pass; fewer lose more to the overlap, more take more memory
+_LEAST_CHUNK = 48
 _PIECE = 2048  # frames per piece when the clip's rate is far above the network's
 
 
@@ -35,6 +36,14 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def release(device: torch.device) -> None:
+    """Give back the memory that PyTorch keeps for the next pass."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
 class DirectEngine:
     """The shipped network. Mirrored input gives the mirrored result: both are run and averaged."""
 
@@ -45,11 +54,21 @@ class DirectEngine:
         settings = card["architecture"]
         config = DirectConfig(settings["width"], tuple(settings["dilations"]))
         self._device = pick_device(device)
+        self.on_cpu = self._device.type == "cpu"
+        self._chunk = _CHUNK
         self._network = DirectNetwork(config)
         self._network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
         self._network.to(self._device).eval()
         self._halo = self._network.reach() + 1  # the centre's velocity looks one moment further
         self.identity = f"{self.name} {digest}"
+
+    def use_less_memory(self) -> bool:
+        """See ``Engine.use_less_memory``; where pieces end makes no difference to the result."""
+        if self._chunk <= _LEAST_CHUNK:
+            return False
+        self._chunk //= 2
+        release(self._device)
+        return True
 
     def estimate(
         self,
@@ -64,9 +83,9 @@ class DirectEngine:
         unit = self._units(trajectories, moments)
         positions = np.empty((len(times), 28, 2), np.float32)
         uncertainty = np.empty((len(times), 28), np.float32)
-        for start in range(0, len(moments), _CHUNK):
+        for start in range(0, len(moments), self._chunk):
             checkpoint(start / len(moments), progress, cancelled)
-            stop = min(start + _CHUNK, len(moments))
+            stop = min(start + self._chunk, len(moments))
             # Interpolation between moments needs one before and two after.
             low, high = max(start - 1, 0), min(stop + 2, len(moments))
             added, log_sigma = self._added(trajectories, moments, unit, step, low, high)

@@ -39,11 +39,12 @@ class Engine(Protocol):
     """An upsampler.
 
     ``name`` is what users choose it by; ``identity`` adds what makes results repeatable, such as
-    the weights' hash.
+    the weights' hash; ``on_cpu`` tells that no other device computes.
     """
 
     name: str
     identity: str
+    on_cpu: bool
 
     def estimate(
         self,
@@ -52,6 +53,9 @@ class Engine(Protocol):
         cancelled: CancelQuery | None = None,
     ) -> Estimate:
         """Estimate all joints; raises EngineCancelledError when ``cancelled`` answers True."""
+
+    def use_less_memory(self) -> bool:
+        """Work in smaller pieces from now on; False where they can't be smaller."""
 
 
 def checkpoint(done: float, progress: Progress | None, cancelled: CancelQuery | None) -> None:

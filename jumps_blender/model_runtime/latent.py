@@ -18,7 +18,7 @@ from torch import Tensor
 from ..keypoints.track import Observation
 from . import features
 from .baselines import RidgeEngine
-from .direct import pick_device
+from .direct import pick_device, release
 from .engine import CancelQuery, Estimate, Progress, checkpoint
 from .gaps import BridgedTrajectories
 from .jumps_networks import FRAMES, LATENT, Discriminator, Encoder, Generator
@@ -98,6 +98,8 @@ class LatentEngine:
         tensors, card, digest = weights or load_weights(shipped)
         self.identity = f"{name} {digest}"
         self._device = pick_device(device)
+        self.on_cpu = self._device.type == "cpu"
+        self._windows = _WINDOWS_AT_ONCE
         self._sigma = np.asarray(card["sigma"], np.float32)  # (28,), body units
         self._generator, self._discriminator = Generator(), Discriminator()
         self._encoder = Encoder() if self.settings.encoder else None
@@ -113,6 +115,14 @@ class LatentEngine:
                 network.load_state_dict({k: torch.from_numpy(v) for k, v in own.items()})
                 network.to(self._device).eval().requires_grad_(False)
         self._guess = RidgeEngine()
+
+    def use_less_memory(self) -> bool:
+        """See ``Engine.use_less_memory``; the random starts are then drawn anew."""
+        if self._windows <= 1:
+            return False
+        self._windows //= 2
+        release(self._device)
+        return True
 
     def estimate(
         self,
@@ -131,8 +141,8 @@ class LatentEngine:
         # Of the windows taken so far: the smallest contextual loss, or the sum of their weights.
         best = np.full(len(moments), np.inf, np.float32)
         total = np.zeros((len(moments), 1), np.float32)
-        for first in range(0, len(starts), _WINDOWS_AT_ONCE):
-            some = starts[first : first + _WINDOWS_AT_ONCE]
+        for first in range(0, len(starts), self._windows):
+            some = starts[first : first + self._windows]
             index = np.minimum(some[:, None] + np.arange(FRAMES), len(moments) - 1)
             windows = self._cut(trajectories, guess, times, moments, step, index)
 

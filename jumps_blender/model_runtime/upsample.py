@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 
 import numpy as np
 
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
-from ..keypoints.track import MIN_CONFIDENCE, PoseTrack, observe
+from ..keypoints.track import MIN_CONFIDENCE, Observation, PoseTrack, observe
 from .baselines import InterpolateEngine, PcaEngine, RidgeEngine
 from .compose import joint_states, put_back
-from .engine import CancelQuery, Engine, Progress
+from .engine import CancelQuery, Engine, Estimate, Progress
 from .features import STANDARD_RATE
 
 # What users can choose, with the words that explain it; the first is the default.
@@ -56,17 +57,18 @@ def upsample_track(
     denoise: bool = False,
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> PoseSequence:
     """Find all 28 joints of a tracked person in every frame.
 
     Joints below ``min_confidence`` count as missing. Observed joints come out as they went in,
-    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``).
+    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``). ``notify`` is
+    told in a line what people should know, such as that the graphics card's memory was too small.
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
     EngineCancelledError.
     """
     observation = observe(track, min_confidence)
-    loaded = load_engine(engine, device)
-    estimate = loaded.estimate(observation, progress, cancelled)
+    loaded, estimate = _estimate(engine, device, observation, progress, cancelled, notify)
     put_back(observation, estimate.positions, denoise)
     # A sum is finite only where all its terms are, and needs no array of its own.
     if not np.isfinite(estimate.positions.sum(dtype=float) + estimate.uncertainty.sum(dtype=float)):
@@ -85,3 +87,51 @@ def upsample_track(
         source=track.source,
         engine=loaded.identity,
     )
+
+
+def _estimate(
+    name: str,
+    device: str,
+    observation: Observation,
+    progress: Progress | None,
+    cancelled: CancelQuery | None,
+    notify: Callable[[str], None] | None,
+) -> tuple[Engine, Estimate]:
+    """The estimate, in smaller pieces and then on the CPU where memory is short."""
+    tell = notify or (lambda _text: None)
+    loaded = _loaded(name, device, tell)
+    while True:
+        try:
+            return loaded, loaded.estimate(observation, progress, cancelled)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if loaded.use_less_memory():
+                tell("Memory was short: the engine went on in smaller pieces.")
+                continue
+            if loaded.on_cpu:
+                raise JumpsError(
+                    f"Engine {name} ran out of memory; close other programs or split the clip."
+                ) from error
+        # Outside the handler, which holds on to what fills the graphics card's memory.
+        loaded = _on_cpu(name, tell)
+
+
+def _loaded(name: str, device: str, tell: Callable[[str], None]) -> Engine:
+    try:
+        return load_engine(name, device)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error) or device == "cpu":
+            raise
+    return _on_cpu(name, tell)
+
+
+def _on_cpu(name: str, tell: Callable[[str], None]) -> Engine:
+    tell("The graphics card's memory is too small: the engine computed on the CPU.")
+    return load_engine(name, "cpu")
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """PyTorch's own error (told by its name, without importing it), or one that says so."""
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or "out of memory" in str(error).lower()

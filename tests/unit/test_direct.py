@@ -54,7 +54,7 @@ def test_results_do_not_depend_on_where_the_chunks_end(engine, monkeypatch, fps)
     points, seen = walking_figure(700, fps), holes(700)
     observation = observation_of(points, fps, seen)
     usual = engine.estimate(observation)
-    monkeypatch.setattr(direct_module, "_CHUNK", 101)
+    monkeypatch.setattr(engine, "_chunk", 101)
     monkeypatch.setattr(direct_module, "_PIECE", 37)
     pieces = engine.estimate(observation)
     assert np.abs(pieces.positions - usual.positions).max() < CLOSE

@@ -1,0 +1,328 @@
+"""The worker process as seen from Blender's window: started when needed, polled, replaced.
+
+Nothing here waits for the worker unless it is told to: one thread takes in what the worker says,
+another keeps the end of what it prints.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import JumpsError
+from .engine import EngineCancelledError
+from .messages import Arrays, BrokenMessageError, read_message, write_message
+
+START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
+SILENCE_SECONDS = 180.0  # without a word while it works; importing PyTorch may take a minute
+CANCEL_SECONDS = 3.0  # until a cancelled request is given back; then the worker is killed
+
+_SCRIPT = Path(__file__).parent / "start_worker.py"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A Python for the worker.
+
+    python: its executable
+    paths: folders with packages that it looks in after its own
+    isolated: without the user's own packages (Blender's Python); a Python that the user names
+        keeps them
+    """
+
+    python: Path
+    paths: tuple[str, ...] = ()
+    isolated: bool = True
+
+    def command(self) -> list[str]:
+        """How the worker is started in it."""
+        folders = [part for path in self.paths for part in ("--path", path)]
+        return [str(self.python), "-I" if self.isolated else "-E", str(_SCRIPT), *folders]
+
+
+class WorkerJob:
+    """One request; see ``Job``. Once finished, ``facts`` and ``arrays`` are the answer."""
+
+    def __init__(self, worker: Worker, number: int, task: str, arguments: dict[str, Any]) -> None:
+        self.share = 0.0
+        self.status = "Starting"
+        self.notes: list[str] = []
+        self.facts: dict[str, Any] = {}
+        self.arrays: Arrays = {}
+        self._worker, self._number = worker, number
+        self._request = {"type": "request", "id": number, "task": task, "arguments": arguments}
+        self._cancelled = self._finished = self._asked_again = False
+        self._process = worker.process()
+        self._process.send(self._request)
+
+    def poll(self, seconds: float = 0.0) -> bool:
+        """See ``Job.poll``."""
+        if self._finished:
+            return True
+        if self._cancelled:
+            self._finished = True
+            raise EngineCancelledError
+        try:
+            for message in self._process.heard(seconds):
+                self._take(*message)
+        except _WorkerEndedError as error:
+            # It went because it was idle, while the request was on its way: ask a new one.
+            if error.was_idle and not self._asked_again:
+                self._asked_again = True
+                self._process = self._worker.process()
+                self._process.send(self._request)
+                return False
+            self._finished = True
+            raise JumpsError(str(error)) from None
+        except JumpsError:
+            self._finished = True
+            raise
+        return self._finished
+
+    def cancel(self) -> None:
+        """See ``Job.cancel``; a worker that doesn't let go of the request soon is killed."""
+        if not self._finished and not self._cancelled:
+            self._cancelled = True
+            self._process.cancel(self._number)
+
+    def _take(self, header: dict[str, Any], arrays: Arrays) -> None:
+        if header.get("id") != self._number:
+            return  # hello, or what is left of a request that was cancelled
+        match header["type"]:
+            case "progress":
+                self.share, self.status = float(header["share"]), str(header["status"])
+            case "note":
+                self.notes.append(str(header["text"]))
+            case "done":
+                self.share, self.facts, self.arrays = 1.0, header["facts"], arrays
+                self._finished = True
+            case "cancelled":
+                raise EngineCancelledError
+            case _:
+                raise JumpsError(str(header.get("text", "The worker process gave no reason.")))
+
+
+class Worker:
+    """A worker process that is started by the first request and again after it has ended."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        start_seconds: float = START_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
+        idle_seconds: float | None = None,
+    ) -> None:
+        """idle_seconds: after which the process ends by itself; None leaves that to it."""
+        self.runtime = runtime
+        self._limits = (start_seconds, silence_seconds)
+        self._idle = [] if idle_seconds is None else ["--idle", str(idle_seconds)]
+        self._process: _Process | None = None
+        self._requests = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process' number while it runs."""
+        alive = self._process is not None and self._process.usable()
+        return self._process.pid if alive and self._process else None
+
+    def request(self, task: str, **arguments: Any) -> WorkerJob:
+        """Ask for a task (see ``tasks.py``); raises JumpsError when no process can be started."""
+        self._requests += 1
+        return WorkerJob(self, self._requests, task, arguments)
+
+    def process(self) -> _Process:
+        """The running process, started if there is none that answers."""
+        if self._process is None or not self._process.usable():
+            self.close()
+            self._process = _Process([*self.runtime.command(), *self._idle], *self._limits)
+        return self._process
+
+    def close(self) -> None:
+        """End the process, if there is one; twice is no error."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+
+class _WorkerEndedError(Exception):
+    """The process is gone. ``was_idle``: of its own will, between two requests."""
+
+    def __init__(self, message: str, was_idle: bool = False) -> None:
+        super().__init__(message)
+        self.was_idle = was_idle
+
+
+@dataclass
+class _Process:
+    """One life of the worker process."""
+
+    command: Sequence[str]
+    start_seconds: float
+    silence_seconds: float
+    _inbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    _printed: collections.deque = field(default_factory=lambda: collections.deque(maxlen=20))
+    _unanswered: set[int] = field(default_factory=set)
+    _greeted: bool = False
+
+    def __post_init__(self) -> None:
+        # What Blender's start has set for its own Python would mislead another one.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        environment["PYTHONUNBUFFERED"] = "1"
+        quiet = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        lower = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+        try:
+            self._popen = subprocess.Popen(  # noqa: S603 - the user's own choice of a Python
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                creationflags=quiet | lower,
+            )
+        except (OSError, ValueError) as error:
+            raise JumpsError(
+                f"{self.command[0]} cannot be started ({error}); name another Python in the "
+                "add-on's preferences."
+            ) from error
+        self.pid = self._popen.pid
+        self._heard_at = time.monotonic()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._reader = threading.Thread(target=self._keep_printed, daemon=True)
+        self._listener.start()
+        self._reader.start()
+
+    def usable(self) -> bool:
+        """It runs, and is not busy with something that nobody wants any more."""
+        return self._popen.poll() is None and not self._unanswered
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Hand over a request; a process that has died is found out by ``heard``."""
+        self._heard_at = time.monotonic()
+        self._write(request)
+
+    def cancel(self, number: int) -> None:
+        """Ask it to drop a request, and kill it if it doesn't in time."""
+        self._unanswered.add(number)
+        self._write({"type": "cancel", "id": number})
+        killer = threading.Timer(CANCEL_SECONDS, self._kill_if_unanswered, (number,))
+        killer.daemon = True
+        killer.start()
+
+    def heard(self, seconds: float) -> list[tuple[dict[str, Any], Arrays]]:
+        """All messages that have arrived, waiting at most ``seconds`` for the first.
+
+        Raises _WorkerEndedError when the process has ended, JumpsError when it is silent for too
+        long or says what is no message.
+        """
+        messages: list[tuple[dict[str, Any], Arrays]] = []
+        with contextlib.suppress(queue.Empty):
+            item = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
+            while True:
+                if isinstance(item, str):
+                    # What it said before it ended comes first.
+                    if messages:
+                        self._inbox.put(item)
+                        return messages
+                    raise self._end(item)
+                messages.append(item)
+                item = self._inbox.get_nowait()
+        if messages:
+            self._heard_at = time.monotonic()
+        limit = self.silence_seconds if self._greeted else self.start_seconds
+        if not messages and time.monotonic() - self._heard_at > limit:
+            self.kill()
+            raise JumpsError(
+                f"The worker process has not answered for {limit:.0f} s and was ended; try again, "
+                "or choose another Python in the add-on's preferences."
+            )
+        return messages
+
+    def kill(self) -> None:
+        """End it now, and wait for its end."""
+        with contextlib.suppress(OSError):
+            self._popen.kill()
+        with contextlib.suppress(OSError, ValueError):
+            self._popen.stdin.close()  # type: ignore[union-attr]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(timeout=1.0)
+
+    def _write(self, header: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            write_message(self._popen.stdin, header)  # type: ignore[arg-type]
+
+    def _listen(self) -> None:
+        """Take messages from the process; a string tells that no more will come, and why."""
+        reason = ""
+        try:
+            while (message := read_message(self._popen.stdout)) is not None:  # type: ignore[arg-type]
+                header, _ = message
+                if header["type"] == "hello":
+                    if header["version"] != __version__:
+                        raise BrokenMessageError(f"version {header['version']} of the add-on")
+                    self._greeted = True
+                elif header["type"] in ("done", "failed", "cancelled"):
+                    self._unanswered.discard(header["id"])
+                self._inbox.put(message)
+        except (BrokenMessageError, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
+            reason = str(error) or type(error).__name__
+            with contextlib.suppress(OSError):
+                self._popen.kill()
+        finally:
+            self._popen.stdout.close()  # type: ignore[union-attr]
+            self._inbox.put(reason)
+
+    def _keep_printed(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._popen.stderr:  # type: ignore[union-attr]
+                text = line[:2000].decode("utf-8", "replace").strip()
+                if text:
+                    self._printed.append(text)
+        self._popen.stderr.close()  # type: ignore[union-attr]
+
+    def _kill_if_unanswered(self, number: int) -> None:
+        if number in self._unanswered:
+            with contextlib.suppress(OSError):
+                self._popen.kill()
+
+    def _end(self, reason: str) -> _WorkerEndedError:
+        """Why it ended, in one line."""
+        self.kill()
+        self._reader.join(timeout=1.0)
+        if reason:
+            return _WorkerEndedError(
+                f"The worker process said what cannot be understood ({reason}) and was ended; try "
+                "again, or choose another Python in the add-on's preferences."
+            )
+        code = self._popen.returncode
+        if code == 0 and self._greeted:
+            return _WorkerEndedError("The worker process has gone.", was_idle=True)
+        last = f": {self._printed[-1]}" if self._printed else ""
+        if not self._greeted:
+            return _WorkerEndedError(
+                f"{self.command[0]} ended at once (code {code}){last}; choose another Python in "
+                "the add-on's preferences."
+            )
+        how = _signal_name(-code) if code is not None and code < 0 else f"code {code}"
+        return _WorkerEndedError(
+            f"The worker process was ended ({how}){last if code and code > 0 else ''}; the scene "
+            "is unchanged, and the next click starts it again."
+        )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,118 @@
+"""The worker process: serves requests on its standard streams until its client goes away.
+
+To the worker (``messages.py`` frames them)::
+
+    {"type": "request", "id": 1, "task": "upsample", "arguments": {...}}
+    {"type": "cancel", "id": 1}
+
+and back::
+
+    {"type": "hello", "version": "0.1.0"}
+    {"type": "progress", "id": 1, "share": 0.5, "status": "Upsampling"}
+    {"type": "note", "id": 1, "text": "..."}
+    {"type": "done", "id": 1, "facts": {...}}, with the arrays
+    {"type": "failed", "id": 1, "text": "..."}        and {"type": "cancelled", "id": 1}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import Any, BinaryIO
+
+from .. import __version__
+from ..errors import JumpsError
+from .engine import EngineCancelledError
+from .messages import Arrays, BrokenMessageError, read_message, write_message
+from .tasks import Control, Tasks
+
+IDLE_SECONDS = 600.0  # then the worker goes, and gives the memory of PyTorch back
+_TELL_EVERY = 0.05  # seconds between two messages of progress
+
+
+def main(idle_seconds: float = IDLE_SECONDS) -> None:
+    """Serve standard input and output; ends when idle for long, or with its client."""
+    # Ctrl+C in the terminal from which Blender was started is meant for Blender.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)  # the window comes first
+    # Libraries print to standard output, which would break the messages there.
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _Server(sys.stdin.buffer, output).serve(idle_seconds)
+
+
+class _Server:
+    def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
+        self._requests, self._replies = requests, replies
+        self._inbox: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._cancelled: set[int] = set()
+
+    def serve(self, idle_seconds: float) -> None:
+        """Answer one request after the other, until none has come for so long."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        self._send({"type": "hello", "version": __version__})
+        tasks = Tasks()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._answer(tasks, self._inbox.get(timeout=idle_seconds))
+        # Python's own way out would wait for the thread that listens.
+        os._exit(0)
+
+    def _listen(self) -> None:
+        """Take in requests and cancellations while the main thread computes."""
+        with contextlib.suppress(BrokenMessageError, OSError):
+            while (message := read_message(self._requests)) is not None:
+                header, _ = message
+                if header["type"] == "cancel":
+                    self._cancelled.add(header["id"])
+                else:
+                    self._inbox.put(header)
+        # Blender is gone, or was killed: nobody waits for what is being computed.
+        os._exit(0)
+
+    def _answer(self, tasks: Tasks, request: dict[str, Any]) -> None:
+        number = request["id"]
+        last_told = -1.0
+
+        def progress(share: float, status: str) -> None:
+            nonlocal last_told
+            now = time.monotonic()
+            if now - last_told >= _TELL_EVERY or share in (0.0, 1.0):
+                last_told = now
+                self._send({"type": "progress", "id": number, "share": share, "status": status})
+
+        control = Control(
+            progress=progress,
+            note=lambda text: self._send({"type": "note", "id": number, "text": text}),
+            cancelled=lambda: number in self._cancelled,
+        )
+        reply: dict[str, Any] = {"type": "done"}
+        arrays: Arrays = {}
+        try:
+            if control.cancelled():
+                raise EngineCancelledError
+            reply["facts"], arrays = tasks.run(request["task"], request["arguments"], control)
+        except EngineCancelledError:
+            reply = {"type": "cancelled"}
+        except JumpsError as error:
+            reply = {"type": "failed", "text": str(error)}
+        except Exception as error:
+            # A bug of ours, or a broken installation: the client quotes the line, and the rest is
+            # for whoever reads the log.
+            traceback.print_exc()
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            reply = {"type": "failed", "text": f"The engine stopped unexpectedly ({words})."}
+        self._send({**reply, "id": number}, arrays)
+
+    def _send(self, header: dict[str, Any], arrays: Arrays | None = None) -> None:
+        try:
+            write_message(self._replies, header, arrays)
+        except OSError:
+            os._exit(0)  # nobody reads any more
