@@ -4,7 +4,7 @@ The same package is a Blender extension, a command line (``jumps``) and a librar
 needs nothing beyond the standard library; Blender calls ``register`` and ``unregister``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def register() -> None:

@@ -1,31 +1,67 @@
-"""Registers everything that Blender sees: settings, operators, panels, menus."""
+"""Registers everything that Blender sees: settings, operators, panels, menus, handlers."""
 
 from __future__ import annotations
 
+import atexit
+
 import bpy
+from bpy.app.handlers import persistent
 
 from .operators import settings
+from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from .operators.clear_result import JUMPS_OT_clear_result
-from .operators.export_fbx import JUMPS_OT_export_fbx
+from .operators.export_fbx import JUMPS_OT_export_fbx, JUMPS_OT_write_fbx
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
+from .operators.install_runtime import (
+    JUMPS_OT_check_runtime,
+    JUMPS_OT_install_runtime,
+    JUMPS_OT_install_wheels,
+    JUMPS_OT_remove_runtime,
+)
+from .operators.long_operator import JUMPS_OT_cancel, stop_running
+from .operators.read_poses import JUMPS_OT_read_poses
+from .operators.rerun_result import JUMPS_OT_rerun_result
+from .operators.runtime import close_workers
+from .operators.select_result import JUMPS_OT_select_result
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
-from .ui import menus, overlay, panels
+from .scene.preview import forget_all
+from .ui import menus, overlay, panels, presets
+from .ui.preferences import JUMPS_AP_preferences
 
 # In order: a class follows those that it refers to, and panels stand in the sidebar like this.
 _CLASSES = (
+    JUMPS_AP_preferences,
     settings.JUMPS_PG_person,
     settings.JUMPS_PG_settings,
     JUMPS_OT_import_poses,
+    JUMPS_OT_read_poses,
     JUMPS_FH_poses,
     JUMPS_OT_upsample_skeleton,
+    JUMPS_OT_cancel,
+    JUMPS_OT_apply_preview,
+    JUMPS_OT_discard_preview,
     JUMPS_OT_bake_to_armature,
     JUMPS_OT_export_fbx,
+    JUMPS_OT_write_fbx,
+    JUMPS_OT_select_result,
+    JUMPS_OT_rerun_result,
     JUMPS_OT_clear_result,
+    JUMPS_OT_check_runtime,
+    JUMPS_OT_install_runtime,
+    JUMPS_OT_install_wheels,
+    JUMPS_OT_remove_runtime,
+    presets.JUMPS_MT_upsample_presets,
+    presets.JUMPS_OT_add_upsample_preset,
+    presets.JUMPS_PT_upsample_presets,
     panels.JUMPS_UL_people,
+    panels.JUMPS_MT_results,
     panels.JUMPS_PT_source,
+    panels.JUMPS_PT_person,
     panels.JUMPS_PT_upsample,
     panels.JUMPS_PT_result,
+    panels.JUMPS_PT_placement,
+    panels.JUMPS_PT_history,
     panels.JUMPS_PT_export,
     menus.JUMPS_MT_object,
 )
@@ -37,15 +73,37 @@ def register() -> None:
         if not cls.is_registered:
             bpy.utils.register_class(cls)
     settings.register()
+    presets.register()
     menus.register()
     overlay.register()
+    _unhook()
+    bpy.app.handlers.load_pre.append(_let_go)
+    atexit.register(close_workers)
 
 
 def unregister() -> None:
-    """Unregister what is registered."""
+    """Unregister what is registered, and end what goes on."""
+    _unhook()
+    _let_go()
+    close_workers()
     overlay.unregister()
     menus.unregister()
+    presets.unregister()
     settings.unregister()
     for cls in reversed(_CLASSES):
         if cls.is_registered:
             bpy.utils.unregister_class(cls)
+
+
+@persistent
+def _let_go(*_: object) -> None:
+    """Another file is opened, or the add-on goes: what waits belongs to the file that is left."""
+    stop_running()
+    forget_all()
+    overlay.stop()
+
+
+def _unhook() -> None:
+    atexit.unregister(close_workers)
+    if _let_go in bpy.app.handlers.load_pre:
+        bpy.app.handlers.load_pre.remove(_let_go)

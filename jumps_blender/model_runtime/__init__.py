@@ -3,6 +3,12 @@
 Importing this package needs numpy only; PyTorch is imported when an engine that needs it runs.
 """
 
-from .upsample import COMPARISONS, ENGINES, load_engine, upsample_track
+from .upsample import COMPARISONS, ENGINES, ENGINES_WITHOUT_TORCH, load_engine, upsample_track
 
-__all__ = ["COMPARISONS", "ENGINES", "load_engine", "upsample_track"]
+__all__ = [
+    "COMPARISONS",
+    "ENGINES",
+    "ENGINES_WITHOUT_TORCH",
+    "load_engine",
+    "upsample_track",
+]

@@ -70,11 +70,10 @@ class WorkerJob:
         """See ``Job.poll``."""
         if self._finished:
             return True
-        if self._cancelled:
-            self._finished = True
-            raise EngineCancelledError
         try:
-            for message in self._process.heard(seconds):
+            if self._cancelled:
+                raise EngineCancelledError
+            for message in self._process.heard(self._number, seconds):
                 self._take(*message)
         except _WorkerEndedError as error:
             # It went because it was idle, while the request was on its way: ask a new one.
@@ -88,6 +87,9 @@ class WorkerJob:
         except JumpsError:
             self._finished = True
             raise
+        finally:
+            if self._finished:
+                self._process.forget(self._number)
         return self._finished
 
     def cancel(self) -> None:
@@ -97,8 +99,6 @@ class WorkerJob:
             self._process.cancel(self._number)
 
     def _take(self, header: dict[str, Any], arrays: Arrays) -> None:
-        if header.get("id") != self._number:
-            return  # hello, or what is left of a request that was cancelled
         match header["type"]:
             case "progress":
                 self.share, self.status = float(header["share"]), str(header["status"])
@@ -171,7 +171,9 @@ class _Process:
     command: Sequence[str]
     start_seconds: float
     silence_seconds: float
-    _inbox: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)
+    # What has arrived for each request; a string is the last, and tells why no more will come.
+    _inboxes: dict[int, queue.SimpleQueue] = field(default_factory=dict)
+    _ended: str | None = None
     _printed: collections.deque = field(default_factory=lambda: collections.deque(maxlen=20))
     _unanswered: set[int] = field(default_factory=set)
     _greeted: bool = False
@@ -209,6 +211,9 @@ class _Process:
 
     def send(self, request: dict[str, Any]) -> None:
         """Hand over a request; a process that has died is found out by ``heard``."""
+        inbox = self._inboxes[request["id"]] = queue.SimpleQueue()
+        if self._ended is not None:
+            inbox.put(self._ended)
         self._heard_at = time.monotonic()
         self._write(request)
 
@@ -220,26 +225,25 @@ class _Process:
         killer.daemon = True
         killer.start()
 
-    def heard(self, seconds: float) -> list[tuple[dict[str, Any], Arrays]]:
-        """All messages that have arrived, waiting at most ``seconds`` for the first.
+    def heard(self, number: int, seconds: float) -> list[tuple[dict[str, Any], Arrays]]:
+        """All messages that have arrived for a request, waiting at most ``seconds`` for the first.
 
         Raises _WorkerEndedError when the process has ended, JumpsError when it is silent for too
         long or says what is no message.
         """
         messages: list[tuple[dict[str, Any], Arrays]] = []
         with contextlib.suppress(queue.Empty):
-            item = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
+            inbox = self._inboxes[number]
+            item = inbox.get(timeout=seconds) if seconds > 0 else inbox.get_nowait()
             while True:
                 if isinstance(item, str):
                     # What it said before it ended comes first.
                     if messages:
-                        self._inbox.put(item)
+                        inbox.put(item)
                         return messages
                     raise self._end(item)
                 messages.append(item)
-                item = self._inbox.get_nowait()
-        if messages:
-            self._heard_at = time.monotonic()
+                item = inbox.get_nowait()
         limit = self.silence_seconds if self._greeted else self.start_seconds
         if not messages and time.monotonic() - self._heard_at > limit:
             self.kill()
@@ -248,6 +252,10 @@ class _Process:
                 "or choose another Python in the add-on's preferences."
             )
         return messages
+
+    def forget(self, number: int) -> None:
+        """Drop what is still said about a request."""
+        self._inboxes.pop(number, None)
 
     def kill(self) -> None:
         """End it now, and wait for its end."""
@@ -268,20 +276,26 @@ class _Process:
         try:
             while (message := read_message(self._popen.stdout)) is not None:  # type: ignore[arg-type]
                 header, _ = message
+                self._heard_at = time.monotonic()
                 if header["type"] == "hello":
                     if header["version"] != __version__:
                         raise BrokenMessageError(f"version {header['version']} of the add-on")
                     self._greeted = True
-                elif header["type"] in ("done", "failed", "cancelled"):
+                    continue
+                if header["type"] in ("done", "failed", "cancelled"):
                     self._unanswered.discard(header["id"])
-                self._inbox.put(message)
+                inbox = self._inboxes.get(header["id"])
+                if inbox is not None:  # else it was cancelled
+                    inbox.put(message)
         except (BrokenMessageError, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
             reason = str(error) or type(error).__name__
             with contextlib.suppress(OSError):
                 self._popen.kill()
         finally:
             self._popen.stdout.close()  # type: ignore[union-attr]
-            self._inbox.put(reason)
+            self._ended = reason
+            for waiting in list(self._inboxes.values()):
+                waiting.put(reason)
 
     def _keep_printed(self) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from .engine import EngineCancelledError
 
 # How long ``drain`` listens before it tells how far the job is.
 _LISTEN = 0.1
 
 
 class Job(Protocol):
-    """Work that goes on in another process.
+    """Work that takes longer than a window may wait.
 
     A window polls it from a timer; ``drain`` polls it to its end. Both see the same object.
 
@@ -32,6 +35,47 @@ class Job(Protocol):
 
     def cancel(self) -> None:
         """Stop the work; returns at once, and never fails, also when nothing goes on any more."""
+
+
+class SteppedJob:
+    """Work that must be done where it is asked for, a little at each poll; see ``Job``.
+
+    Between two polls nothing is held: whatever the steps use, they look up again.
+    """
+
+    def __init__(self, steps: Generator[float, None, Any], status: str) -> None:
+        """steps: yields the share done after each piece of work, and returns the result"""
+        self.share, self.status = 0.0, status
+        self.notes: list[str] = []
+        self.result: Any = None
+        self._steps = steps
+        self._cancelled = self._finished = False
+
+    def poll(self, seconds: float = 0.0) -> bool:
+        """See ``Job.poll``; works for ``seconds``, at least one piece."""
+        if self._finished:
+            return True
+        if self._cancelled:
+            self._finished = True
+            self._steps.close()
+            raise EngineCancelledError
+        until = time.monotonic() + seconds
+        try:
+            while True:
+                self.share = next(self._steps)
+                if time.monotonic() >= until:
+                    return False
+        except StopIteration as end:
+            self.share, self.result, self._finished = 1.0, end.value, True
+            return True
+        except BaseException:
+            self._finished = True
+            raise
+
+    def cancel(self) -> None:
+        """See ``Job.cancel``."""
+        if not self._finished:
+            self._cancelled = True
 
 
 def drain(job: Job, progress: Callable[[float], None] | None = None) -> None:

@@ -22,6 +22,7 @@ ENGINES = {
     "ridge": "Linear regression, frame by frame: a baseline for comparison",
     "interpolate": "Linear interpolation and the mean pose: a baseline for comparison",
 }
+ENGINES_WITHOUT_TORCH = ("ridge", "interpolate")
 # What only ``jumps evaluate`` offers beside them.
 COMPARISONS = ("pca", "latent-no-overlap", "latent-no-encoder", "latent-no-procrustes")
 _PER_FRAME = {"interpolate": InterpolateEngine, "ridge": RidgeEngine, "pca": PcaEngine}

@@ -40,8 +40,10 @@ def main(idle_seconds: float = IDLE_SECONDS) -> None:
     """Serve standard input and output; ends when idle for long, or with its client."""
     # Ctrl+C in the terminal from which Blender was started is meant for Blender.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The window comes first: of several cores one is left to it.
     if hasattr(os, "nice"):
-        os.nice(5)  # the window comes first
+        os.nice(10)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
     # Libraries print to standard output, which would break the messages there.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from bpy.types import Context, Operator
 
-from ..errors import JumpsError
-from ..scene.bake import bake
+from ..model_runtime.job import SteppedJob
+from ..scene.bake import bake_steps
 from ..scene.result import required_result
+from .long_operator import LongOperator
 from .needs_result import NeedsResult
-from .progress import shown_progress
 
 
-class JUMPS_OT_bake_to_armature(NeedsResult, Operator):
+class JUMPS_OT_bake_to_armature(NeedsResult, LongOperator, Operator):
     """Key the bones frame by frame as they follow the joints now, and mute their constraints"""
 
     bl_idname = "jumps.bake_to_armature"
     bl_label = "Bake to Armature"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    changes_result = True
 
-    def execute(self, context: Context) -> set[str]:
-        try:
-            with shown_progress(context) as progress:
-                result = required_result(context)
-                action = bake(result, progress)
-        except JumpsError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        first, last = result.frame_range
-        self.report({"INFO"}, f"Baked frames {first} to {last} into action {action.name}.")
-        return {"FINISHED"}
+    def start(self, context: Context) -> SteppedJob:
+        result = required_result(context)
+        self._range = result.frame_range
+        return SteppedJob(bake_steps(result), "Baking")
+
+    def frames(self) -> int:
+        return self._range[1] - self._range[0] + 1
+
+    def finish(self, _context: Context, job: SteppedJob) -> str:
+        first, last = self._range
+        return f"Baked frames {first} to {last} into action {job.result.name}."

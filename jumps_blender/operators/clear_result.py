@@ -8,6 +8,7 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..scene.result import active_result, clear_result, required_result
+from .settings import changed
 
 
 class JUMPS_OT_clear_result(Operator):
@@ -19,8 +20,12 @@ class JUMPS_OT_clear_result(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if active_result(context) is None:
+        result = active_result(context)
+        if result is None:
             cls.poll_message_set("Select a JUMPS result first.")
+            return False
+        if result.linked_from:
+            cls.poll_message_set(f"This result lies in {result.linked_from}; open that file.")
             return False
         if context.mode != "OBJECT":
             cls.poll_message_set("Switch to Object Mode first.")
@@ -35,5 +40,6 @@ class JUMPS_OT_clear_result(Operator):
             return {"CANCELLED"}
         source, person = result.source, result.person
         clear_result(result)
+        changed()
         self.report({"INFO"}, f"Removed the result of {source}, person {person}.")
         return {"FINISHED"}

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import bpy
 from bpy.props import StringProperty
-from bpy.types import Context, Operator
+from bpy.types import Context, Event, Operator
 from bpy_extras.io_utils import ExportHelper
 
 from ..errors import JumpsError
-from ..scene.export import export_fbx
+from ..model_runtime.job import SteppedJob
+from ..scene.export import export_steps
 from ..scene.result import required_result
+from .long_operator import LongOperator
 from .needs_result import NeedsResult
-from .progress import shown_progress
 
 
 class JUMPS_OT_export_fbx(NeedsResult, Operator, ExportHelper):
@@ -29,13 +31,48 @@ class JUMPS_OT_export_fbx(NeedsResult, Operator, ExportHelper):
     filename_ext = ".fbx"
     filter_glob: StringProperty(default="*.fbx", options={"HIDDEN"})
 
-    def execute(self, context: Context) -> set[str]:
-        path = bpy.path.abspath(self.filepath)
+    _in_window = False
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        self._in_window = not bpy.app.background
+        if not self.properties.is_property_set("filepath"):
+            try:
+                title = required_result(context).root.name
+            except JumpsError as error:
+                self.report({"ERROR"}, str(error))
+                return {"CANCELLED"}
+            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+            self.filepath = str(folder / f"{bpy.path.clean_name(title)}.fbx")
+        return ExportHelper.invoke(self, context, event)
+
+    def execute(self, _context: Context) -> set[str]:
+        way = "INVOKE_DEFAULT" if self._in_window else "EXEC_DEFAULT"
         try:
-            with shown_progress(context) as progress:
-                export_fbx(required_result(context), path, progress)
-        except JumpsError as error:
-            self.report({"ERROR"}, str(error))
+            outcome = bpy.ops.jumps.write_fbx(way, filepath=self.filepath)
+        except RuntimeError as error:
+            # The other operator has failed and said why; its report is ours.
+            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {path}")
-        return {"FINISHED"}
+        return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+
+
+class JUMPS_OT_write_fbx(NeedsResult, LongOperator, Operator):
+    """What Export FBX does once its file is known"""
+
+    bl_idname = "jumps.write_fbx"
+    bl_label = "Write FBX"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    filepath: StringProperty(name="File", description="FBX file to write")
+
+    def start(self, context: Context) -> SteppedJob:
+        result = required_result(context)
+        first, last = result.frame_range
+        self._path, self._frames = bpy.path.abspath(self.filepath), last - first + 1
+        return SteppedJob(export_steps(context.scene, result, self._path), "Exporting")
+
+    def frames(self) -> int:
+        return self._frames
+
+    def finish(self, _context: Context, _job: SteppedJob) -> str:
+        return f"Wrote {self._path}"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -15,11 +17,25 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import PropertyGroup, Scene
+from bpy.types import Context, PropertyGroup, Scene
 
 from ..keypoints import FORMATS
 from ..keypoints.track import MIN_CONFIDENCE
 from ..model_runtime import ENGINES
+
+# Called when what the viewport shows has changed; filled by ``ui.overlay``, which lies above.
+on_change: list[Callable[[], None]] = []
+
+
+def changed() -> None:
+    """Tell those who draw."""
+    for listener in on_change:
+        listener()
+
+
+def _changed(_settings: PropertyGroup, _context: Context) -> None:
+    changed()
+
 
 AUTOMATIC = "automatic"
 FORMAT_ITEMS = [
@@ -61,12 +77,13 @@ class JUMPS_PG_settings(PropertyGroup):
     person_index: IntProperty(name="Person", description="The person to upsample")
     engine: EnumProperty(
         name="Engine",
-        description="How the joints that the file lacks are found",
+        description="How the joints that the file lacks are found; decides how natural the hidden "
+        "limbs move",
         items=[(name, name.capitalize(), words) for name, words in ENGINES.items()],
     )
     device: EnumProperty(
         name="Device",
-        description="Where the engine computes",
+        description="What computes; the picture is the same, the wait is not",
         items=[
             ("auto", "Automatic", "The graphics card where there is a usable one"),
             ("cpu", "CPU", "The processor"),
@@ -76,15 +93,22 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     min_confidence: FloatProperty(
         name="Min Confidence",
-        description="Joints that the detector was less sure of count as missing",
+        description="Joints that the detector was less sure of are drawn anew, as if they had been "
+        "hidden",
         default=MIN_CONFIDENCE,
         min=0.0,
         max=1.0,
         subtype="FACTOR",
     )
+    denoise: BoolProperty(
+        name="Denoise",
+        description="Let joints that the detector was unsure of leave its places for a smoother "
+        "path; otherwise what was seen stays exactly where it was seen",
+        default=False,
+    )
     height: FloatProperty(
         name="Person's Height",
-        description="Standing height of the person in metres; gives the picture its scale",
+        description="Standing height of the person in metres; decides how tall the result stands",
         default=1.75,
         min=0.1,
         max=100.0,
@@ -93,7 +117,7 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     start_frame: IntProperty(
         name="Start Frame",
-        description="Scene frame at which the source's first frame lies",
+        description="Scene frame at which the clip begins",
         default=1,
         min=0,
         max=1_000_000,
@@ -104,11 +128,23 @@ class JUMPS_PG_settings(PropertyGroup):
         "at the scene's frame rate, with keys between frames",
         default=False,
     )
+    keep_previous: BoolProperty(
+        name="Keep Earlier Result",
+        description="Apply beside an earlier result of the same person, instead of in its place",
+        default=False,
+    )
     show_states: BoolProperty(
         name="State Colors",
-        description="Draw the joints in the viewport in the color of their state: blue observed, "
-        "orange inpainted, yellow upsampled",
+        description="Draw the joints in the viewport in the color of their state: observed, "
+        "inpainted or upsampled",
         default=True,
+        update=_changed,
+    )
+    preview: StringProperty(
+        name="Preview",
+        description="Which upsampled sequence waits to be applied; empty if none does",
+        options={"HIDDEN"},
+        update=_changed,
     )
     extend_range: BoolProperty(
         name="Extend Frame Range",

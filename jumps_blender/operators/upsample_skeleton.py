@@ -1,66 +1,97 @@
-"""Upsample Skeleton: the chosen person's 28 joints as empties with an armature."""
+"""Upsample Skeleton: the chosen person's 28 joints, as a preview over the viewport."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import bpy
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
-from ..keypoints import choose_person, read_pose_file
-from ..model_runtime import upsample_track
-from ..scene.result import create_result
-from .progress import shown_progress
+from ..model_runtime.client import WorkerJob
+from ..model_runtime.tasks import unpacked
+from ..scene.preview import Preview, keep, shares
+from .long_operator import LongOperator, redraw, refuse_if_running, scene_by_uid
+from .runtime import chosen_runtime, missing_package, worker
 
 
-class JUMPS_OT_upsample_skeleton(Operator):
-    """Find all 28 joints of the chosen person in every frame and build an animated armature"""
+class Upsampling(LongOperator):
+    """What all operators share that end with a preview."""
+
+    def request(
+        self, context: Context, source: str, person: str, frames: int, settings: dict[str, Any]
+    ) -> WorkerJob:
+        """Start upsampling; ``settings`` as ``upsample_track`` takes them, and format and fps."""
+        self._scene = context.scene.session_uid
+        self._frames, self._settings = frames, settings
+        return worker(chosen_runtime(context)).request(
+            "upsample", path=bpy.path.abspath(source), person=person, **settings
+        )
+
+    def frames(self) -> int:
+        """See ``LongOperator.frames``."""
+        return self._frames
+
+    def finish(self, context: Context, job: WorkerJob) -> str:
+        """Show the sequence over the viewport."""
+        preview = Preview(unpacked(job.facts, job.arrays), self._settings)
+        scene_by_uid(self._scene).jumps.preview = keep(preview)
+        redraw(context)
+        found = ", ".join(
+            f"{share:.0%} {state.name.lower()}" for state, share in shares(preview).items()
+        )
+        return (
+            f"28 joints in {len(preview.sequence.times)} frames for person "
+            f"{preview.sequence.person}: {found}. Apply or Discard it."
+        )
+
+
+class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
+    """Find all 28 joints of the chosen person in every frame; shown first, then applied"""
 
     bl_idname = "jumps.upsample_skeleton"
     bl_label = "Upsample Skeleton"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if not context.scene.jumps.people:
+        settings = context.scene.jumps
+        if refuse_if_running(cls):
+            return False
+        if not settings.people:
             cls.poll_message_set("Import a pose file first.")
             return False
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Switch to Object Mode first.")
+        package = missing_package(context, settings.engine)
+        if package is not None:
+            cls.poll_message_set(missing_words(package))
             return False
         return True
 
-    def execute(self, context: Context) -> set[str]:
+    def start(self, context: Context) -> WorkerJob:
         settings = context.scene.jumps
-        people = settings.people
-        person = people[min(settings.person_index, len(people) - 1)].person
-        try:
-            with shown_progress(context) as progress:
-                # Read anew: the .blend keeps the way to the file and not its content.
-                poses = read_pose_file(
-                    Path(bpy.path.abspath(settings.source)),
-                    format=settings.format,
-                    fps=settings.source_fps or None,
-                )
-                sequence = upsample_track(
-                    choose_person(poses, person),
-                    engine=settings.engine,
-                    device=settings.device,
-                    min_confidence=settings.min_confidence,
-                    progress=progress,
-                )
-                create_result(
-                    context,
-                    sequence,
-                    height=settings.height,
-                    start_frame=settings.start_frame,
-                    use_clip_fps=settings.use_clip_fps,
-                    extend_range=settings.extend_range,
-                )
-        except JumpsError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"28 joints in {len(sequence.times)} frames for person {person}.")
-        return {"FINISHED"}
+        if not settings.people:
+            raise JumpsError("Import a pose file first.")
+        person = settings.people[min(settings.person_index, len(settings.people) - 1)]
+        # Read anew: the .blend keeps the way to the file and not its content.
+        return self.request(
+            context, settings.source, person.person, person.frames, upsampling_settings(context)
+        )
+
+
+def upsampling_settings(context: Context) -> dict[str, Any]:
+    """What the panel says about upsampling."""
+    settings = context.scene.jumps
+    return {
+        "format": settings.format or None,
+        "fps": settings.source_fps or None,
+        "engine": settings.engine,
+        "device": settings.device,
+        # Properties are single precision: 0.05 is 0.05000000074505806 there.
+        "min_confidence": round(settings.min_confidence, 6),
+        "denoise": settings.denoise,
+    }
+
+
+def missing_words(package: str) -> str:
+    """What to do where the engine's Python lacks a package."""
+    name = {"torch": "PyTorch"}.get(package, package)
+    return f"{name} is not installed; press Install PyTorch below, or see the add-on's preferences."

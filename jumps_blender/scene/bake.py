@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import bpy
 import numpy as np
 from bpy.types import Action, Object, Scene
 from numpy.typing import NDArray
 
+from ..errors import JumpsError
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
 from .keyframes import channelbag_for, write_curve
 from .result import Result
 
 Progress = Callable[[float], None]
+
+_PIECE = 32  # frames; fewer lose more to setting up, more make the window wait
 
 
 def bake(result: Result, progress: Progress | None = None) -> Action:
@@ -24,29 +28,27 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
     scene frame of the clip, and its constraints are muted. Baking again follows the empties again
     and gives the same action anew. Raises JumpsError when the result lacks objects.
     """
-    armature = result.armature
+    return finished(bake_steps(result), progress)
+
+
+def bake_steps(result: Result) -> Generator[float, None, Action]:
+    """The same in pieces of some hundredths of a second; yields the share done, returns the action.
+
+    The last piece writes all keys. Between pieces the user may undo, rename or delete anything:
+    JumpsError when the armature is gone.
+    """
+    uid, result_id = result.armature.session_uid, result.id
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
+    matrices, _ = yield from sample_steps(result.armature, frames, following=True)
+    armature = by_uid(bpy.data.objects, uid)
     animation = armature.animation_data_create()
-    previous, muted = animation.action, _muted(armature)
-    poses = [bone.matrix_basis.copy() for bone in armature.pose.bones]
-    try:
-        animation.action = None
-        _mute(armature, [False] * len(muted))
-        for bone in armature.pose.bones:
-            bone.matrix_basis.identity()
-        matrices, _ = sample_pose(armature, frames, progress)
-    except BaseException:
-        animation.action = previous
-        _mute(armature, muted)
-        for bone, basis in zip(armature.pose.bones, poses, strict=True):
-            bone.matrix_basis = basis
-        raise
+    previous = animation.action
     action = bpy.data.actions.new(f"{armature.name} Bake")
-    action["jumps_result"] = result.id
+    action["jumps_result"] = result_id
     write_pose(action, armature, frames, matrices)
-    _mute(armature, [True] * len(muted))
-    if previous is not None and previous.get("jumps_result") == result.id and not previous.users:
+    _mute(armature, True)
+    if previous is not None and previous.get("jumps_result") == result_id and not previous.users:
         name = previous.name
         bpy.data.actions.remove(previous)
         action.name = name
@@ -54,7 +56,7 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
 
 
 def sample_pose(
-    armature: Object, frames: NDArray[np.integer], progress: Progress | None = None
+    armature: Object, frames: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Every bone's matrix and the object's, as the scene shows them at whole frames.
 
@@ -73,10 +75,61 @@ def sample_pose(
             evaluated = armature.evaluated_get(depsgraph)
             evaluated.pose.bones.foreach_get("matrix", matrices[row].ravel())
             world[row] = evaluated.matrix_world
-            if progress is not None and row % 100 == 0:
-                progress(row / len(frames))
     # Blender hands out matrices column by column.
     return matrices.swapaxes(-1, -2).astype(np.float64), world
+
+
+def sample_steps(
+    armature: Object, frames: NDArray[np.integer], *, following: bool = False
+) -> Generator[float, None, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """``sample_pose`` in pieces; yields the share done, up to 0.9, and returns the same.
+
+    following: as the bones follow the empties, whatever is baked. Raises JumpsError when the
+    armature is deleted between two pieces.
+    """
+    uid, bones = armature.session_uid, len(armature.pose.bones)
+    matrices, world = np.empty((len(frames), bones, 4, 4)), np.empty((len(frames), 4, 4))
+    for start in range(0, len(frames), _PIECE):
+        piece = slice(start, start + _PIECE)
+        found = by_uid(bpy.data.objects, uid)
+        with _following(found) if following else nullcontext(found) as shown:
+            matrices[piece], world[piece] = sample_pose(shown, frames[piece])
+        yield 0.9 * min(start + _PIECE, len(frames)) / len(frames)
+    return matrices, world
+
+
+@contextmanager
+def _following(armature: Object) -> Iterator[Object]:
+    """A copy of the armature that follows the empties, whatever is baked on the armature."""
+    double = armature.copy()
+    try:
+        if double.animation_data is not None:
+            double.animation_data.action = None
+        _mute(double, False)
+        for bone in double.pose.bones:
+            bone.matrix_basis.identity()
+        yield double
+    finally:
+        bpy.data.objects.remove(double)
+
+
+def by_uid(items: Iterable[Any], uid: int) -> Any:
+    """What has that ``session_uid``, whatever it is called now; raises JumpsError if it is gone."""
+    for item in items:
+        if item.session_uid == uid:
+            return item
+    raise JumpsError("What this was started for has been deleted; nothing was changed.")
+
+
+def finished(steps: Generator[float, None, Any], progress: Progress | None) -> Any:
+    """Run steps to their end, telling the share done."""
+    while True:
+        try:
+            share = next(steps)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(share)
 
 
 @contextmanager
@@ -201,19 +254,9 @@ def _continuous(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     return rotation * np.cumprod(signs, axis=0)[..., None]
 
 
-def _own_constraints(armature: Object) -> list[bpy.types.Constraint]:
-    return [
-        constraint
-        for bone in armature.pose.bones
-        for constraint in bone.constraints
-        if constraint.name in (FOLLOWS_POSITION, FOLLOWS_DIRECTION)
-    ]
-
-
-def _muted(armature: Object) -> list[bool]:
-    return [constraint.mute for constraint in _own_constraints(armature)]
-
-
-def _mute(armature: Object, muted: Sequence[bool]) -> None:
-    for constraint, mute in zip(_own_constraints(armature), muted, strict=True):
-        constraint.mute = mute
+def _mute(armature: Object, mute: bool) -> None:
+    """Mute or unmute what holds the bones to the empties."""
+    for bone in armature.pose.bones:
+        for constraint in bone.constraints:
+            if constraint.name in (FOLLOWS_DIRECTION, FOLLOWS_POSITION):
+                constraint.mute = mute

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..files import written_whole
-from .bake import Progress, rest_matrices, sample_pose, scratch_scene, write_pose
+from .bake import (
+    Progress,
+    by_uid,
+    finished,
+    rest_matrices,
+    sample_steps,
+    scratch_scene,
+    write_pose,
+)
 from .result import Result
 
 # Unreal leaves a root node of this name out of the skeleton; any other becomes a stray root bone.
@@ -44,11 +52,36 @@ def export_fbx(
 
     Raises JumpsError when the file cannot be written; then nothing is left of it.
     """
-    armature = result.armature
-    scene = bpy.context.scene
+    finished(export_steps(bpy.context.scene, result, path), progress)
+
+
+def export_steps(
+    scene: Scene, result: Result, path: str | os.PathLike[str]
+) -> Generator[float, None, None]:
+    """The same in pieces; yields the share done. The last piece writes the file: it takes longest.
+
+    Between pieces the user may undo, rename or delete anything: JumpsError when the armature or
+    the scene is gone.
+    """
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
-    matrices, world = sample_pose(armature, frames, progress)
+    uid, scene_uid, title = result.armature.session_uid, scene.session_uid, result.root.name
+    matrices, world = yield from sample_steps(result.armature, frames)
+    scene, armature = by_uid(bpy.data.scenes, scene_uid), by_uid(bpy.data.objects, uid)
+    _write(scene, armature, title, frames, matrices, world, path)
+
+
+def _write(
+    scene: Scene,
+    armature: Object,
+    title: str,
+    frames: NDArray[np.int64],
+    matrices: NDArray[np.float64],
+    world: NDArray[np.float64],
+    path: str | os.PathLike[str],
+) -> None:
+    """Write sampled motion (see ``sample_pose``) of a scene's armature; ``title`` names it."""
+    first = frames[0]
     metres = scene.unit_settings.scale_length
     placed = world[:, None] @ matrices
     placed[..., :3, 3] *= metres
@@ -67,7 +100,7 @@ def export_fbx(
             shifted = np.concatenate(([first - 1], frames)) - _FRAME_OF_TIME_0
             rest = _tilted(rest_matrices(double), [bone.length for bone in double.pose.bones])[None]
             write_pose(action, double, shifted, np.concatenate((rest, placed[:, order])))
-            _set_stage(stage, scene, shifted, result.root.name)
+            _set_stage(stage, scene, shifted, title)
             _run_exporter(stage, temporary)
         finally:
             bpy.data.actions.remove(action)

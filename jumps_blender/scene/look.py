@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..keypoints.sequence import JointState
 
@@ -13,6 +13,8 @@ STATE_COLOURS: dict[JointState, tuple[float, float, float]] = {
     JointState.INPAINTED: (213 / 255, 94 / 255, 0.0),
     JointState.UPSAMPLED: (240 / 255, 228 / 255, 66 / 255),
 }
+
+Colours = Mapping[JointState, tuple[float, float, float]]  # sRGB in [0, 1]
 
 # Shares of the person's height.
 JOINT_SIZE = 0.012

@@ -3,8 +3,9 @@
 Objects are recognised by custom properties, never by their names, which users change:
 
 - every object, action, armature and collection of a result: ``jumps_result``, the result's id
-- the root: ``jumps_role`` "root", what the result was made of (source, person, engine) and how the
-  picture lies in the scene (see ``PicturePlane``)
+- the root: ``jumps_role`` "root", what the result was made of and how (source, person, engine with
+  its weights' hash, settings as JSON, the add-on's version) and how the picture lies in the scene
+  (see ``PicturePlane``)
 - the empties: ``jumps_role`` "joint", ``jumps_skeleton``, ``jumps_joint`` and, keyed per frame,
   ``jumps_state`` (see ``JointState``)
 - the armature: ``jumps_role`` "armature"
@@ -12,6 +13,7 @@ Objects are recognised by custom properties, never by their names, which users c
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 from collections.abc import Iterable, Mapping
@@ -24,13 +26,14 @@ import numpy as np
 from bpy.types import ID, Action, Collection, Context, Object, Scene
 from numpy.typing import NDArray
 
+from .. import __version__
 from ..errors import JumpsError
 from ..keypoints.sequence import JointState, PoseSequence
 from ..skeletons import JOINTS
 from .armature import create_armature, follow
 from .coordinates import PicturePlane, picture_plane
 from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
-from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, linear
+from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
 
 SKELETON = "mpi_inf_3dhp28"
@@ -57,6 +60,33 @@ class Result:
     @property
     def person(self) -> str:
         return str(self.members[0].get("jumps_person", ""))
+
+    @property
+    def engine(self) -> str:
+        """The engine's name and its weights' hash, such as "direct 1a2b3c4d"."""
+        return str(self.members[0].get("jumps_engine", ""))
+
+    @property
+    def version(self) -> str:
+        """Version of the add-on that made it; empty before 0.2.0."""
+        return str(self._of_root("jumps_version", ""))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What it was upsampled with; empty where that is not known."""
+        try:
+            found = json.loads(str(self._of_root("jumps_settings", "{}")))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def linked_from(self) -> str:
+        """The other .blend file that it lies in and can't be changed from here, else empty."""
+        for item in self.members:
+            if item.library is not None:
+                return str(item.library.filepath)
+        return ""
 
     @property
     def root(self) -> Object:
@@ -89,11 +119,19 @@ class Result:
             return self.root["jumps_first_frame"], self.root["jumps_last_frame"]
         return whole_frames(min(span[0] for span in spans), max(span[1] for span in spans))
 
+    def find(self, role: str) -> Object | None:
+        """Its root or its armature, None where it is gone."""
+        return next((item for item in self.members if item.get("jumps_role") == role), None)
+
+    def _of_root(self, key: str, default: Any) -> Any:
+        root = self.find("root")
+        return default if root is None else root.get(key, default)
+
     def _only(self, role: str) -> Object:
-        for item in self.members:
-            if item.get("jumps_role") == role:
-                return item
-        raise self._incomplete(role)
+        found = self.find(role)
+        if found is None:
+            raise self._incomplete(role)
+        return found
 
     def _incomplete(self, what: str) -> JumpsError:
         return JumpsError(
@@ -116,6 +154,9 @@ def create_result(
     start_frame: int = 1,
     use_clip_fps: bool = False,
     extend_range: bool = True,
+    keep_previous: bool = False,
+    colours: Colours = STATE_COLOURS,
+    settings: Mapping[str, Any] | None = None,
 ) -> Result:
     """Build empties, armature and animation for one person in the context's scene.
 
@@ -124,23 +165,28 @@ def create_result(
         frames is keyed there
     use_clip_fps: give the scene the clip's frame rate
     extend_range: let the scene's frame range contain the clip
+    keep_previous: leave an earlier result of the same source and person beside the new one
+    colours: of the three states, sRGB
+    settings: what the sequence was upsampled with, kept with the result as JSON
 
     A result of the same source and person in this scene is replaced; its root's placement is
     kept. When anything fails, the scene is left as it was. Raises JumpsError when the clip ends
     beyond Blender's last frame.
     """
     scene = context.scene
-    fps = sequence.fps if use_clip_fps else scene.render.fps / scene.render.fps_base
-    frames = np.asarray(start_frame + sequence.times * fps, np.float64)
+    frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     if frames[-1] > MAX_FRAME:
         raise JumpsError(
             f"{sequence.source}: person {sequence.person} would end at frame {frames[-1]:.0f}, but "
             f"Blender's last frame is {MAX_FRAME}; lower the start frame or split the file."
         )
-    previous = _to_replace(context, sequence)
+    previous = None if keep_previous else to_replace(scene, sequence, context)
+    if previous is not None and previous.linked_from:
+        previous = None  # it belongs to another file
     result_id = uuid.uuid4().hex
     try:
-        result = _build(context, sequence, result_id, frames, height)
+        result = _build(context, sequence, result_id, frames, height, colours)
+        result.root["jumps_settings"] = json.dumps(dict(settings or {}), sort_keys=True)
     except BaseException:
         _remove_everything(result_id)
         raise
@@ -160,6 +206,14 @@ def create_result(
     return result
 
 
+def scene_frames(
+    scene: Scene, sequence: PoseSequence, start_frame: int, use_clip_fps: bool
+) -> NDArray[np.float64]:
+    """(F,) scene frames, whole or not, at which the sequence's frames lie."""
+    fps = sequence.fps if use_clip_fps else scene.render.fps / scene.render.fps_base
+    return np.asarray(start_frame + sequence.times * fps, np.float64)
+
+
 def results_in(scene: Scene) -> list[Result]:
     """The scene's results. A copy of a result that the user made counts as one of its own."""
     members: dict[tuple[str, str], list[Object]] = {}
@@ -176,6 +230,19 @@ def results_in(scene: Scene) -> list[Result]:
         if root_name and loose is not None:
             members[result_id, root_name] += members.pop((result_id, ""))
     return [Result(tuple(items)) for items in members.values()]
+
+
+def to_replace(
+    scene: Scene, sequence: PoseSequence, context: Context | None = None
+) -> Result | None:
+    """The result of the same source and person; of several (copies), the context's active one."""
+    same = [
+        result
+        for result in results_in(scene)
+        if (result.source, result.person) == (sequence.source, sequence.person)
+    ]
+    active = active_result(context) if context is not None and len(same) > 1 else None
+    return active if active in same else next(iter(same), None)
 
 
 def active_result(context: Context) -> Result | None:
@@ -238,6 +305,7 @@ def _build(
     result_id: str,
     frames: NDArray[np.float64],
     height: float,
+    colours: Colours,
 ) -> Result:
     scene = context.scene
     tall = height / scene.unit_settings.scale_length
@@ -259,6 +327,7 @@ def _build(
     _set(
         root,
         {
+            "jumps_version": __version__,
             "jumps_height": height,
             "jumps_fps": float(sequence.fps),
             "jumps_units_per_pixel": plane.units_per_pixel,
@@ -279,7 +348,7 @@ def _build(
         _set(empty, {"jumps_joint": name, "jumps_state": int(sequence.state[0, joint])})
         # Slots take their names from their owners: give the final one now.
         empty.name = name
-        _animate_joint(action, empty, frames, points[:, joint], sequence.state[:, joint])
+        _animate_joint(action, empty, frames, points[:, joint], sequence.state[:, joint], colours)
         empties.append(empty)
 
     armature = create_armature(context, collection, rest_pose(points, tall), "Armature")
@@ -298,18 +367,19 @@ def _animate_joint(
     frames: NDArray[np.float64],
     points: NDArray[np.float64],
     state: NDArray[np.int8],
+    colours: Colours,
 ) -> None:
     """Key location at every frame, state and colour where they change."""
     channelbag = channelbag_for(action, empty)
     for axis in range(3):
         write_curve(channelbag, "location", axis, frames, points[:, axis])
     at = changes(state)
-    colours = np.array([linear(STATE_COLOURS[JointState(value)]) for value in state[at]])
+    shown = np.array([linear(colours[JointState(value)]) for value in state[at]])
     write_curve(channelbag, STATE_PATH, 0, frames[at], state[at], "CONSTANT")
     for component in range(3):
-        write_curve(channelbag, "color", component, frames[at], colours[:, component], "CONSTANT")
+        write_curve(channelbag, "color", component, frames[at], shown[:, component], "CONSTANT")
     empty.location = points[0]
-    empty.color = (*colours[0], 1.0)
+    empty.color = (*shown[0], 1.0)
 
 
 def _new_empty(
@@ -341,17 +411,6 @@ def _name(result: Result) -> None:
     result.armature.data.name = f"{title} Armature"
     for name, empty in zip(JOINTS, result.empties, strict=True):
         empty.name = name
-
-
-def _to_replace(context: Context, sequence: PoseSequence) -> Result | None:
-    """The result of the same source and person; of several (copies), the active one."""
-    same = [
-        result
-        for result in results_in(context.scene)
-        if (result.source, result.person) == (sequence.source, sequence.person)
-    ]
-    active = active_result(context)
-    return active if active in same else next(iter(same), None)
 
 
 def _carrying(items: Iterable[Any], result_id: str) -> list[Any]:

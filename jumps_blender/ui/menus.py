@@ -5,10 +5,12 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Menu
 
+from ..operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
 from ..operators.export_fbx import JUMPS_OT_export_fbx
 from ..operators.import_poses import JUMPS_OT_import_poses
+from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 
 
@@ -21,8 +23,11 @@ class JUMPS_MT_object(Menu):
         for operator in (
             JUMPS_OT_import_poses,
             JUMPS_OT_upsample_skeleton,
+            JUMPS_OT_apply_preview,
+            JUMPS_OT_discard_preview,
             JUMPS_OT_bake_to_armature,
             JUMPS_OT_export_fbx,
+            JUMPS_OT_rerun_result,
             JUMPS_OT_clear_result,
         ):
             self.layout.operator(operator.bl_idname)

@@ -1,17 +1,39 @@
-"""The JUMPS tab of the 3D viewport's sidebar, in the order of the work."""
+"""The JUMPS tab of the 3D viewport's sidebar, in the order of the work.
+
+A panel that cannot act yet is greyed, and its first line says why.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
-from bpy.types import Context, Panel, PropertyGroup, UILayout, UIList
+from bpy.types import Context, Menu, Operator, Panel, PropertyGroup, UILayout, UIList
 
+from ..keypoints import JointState
+from ..operators.apply_preview import (
+    JUMPS_OT_apply_preview,
+    JUMPS_OT_discard_preview,
+    waiting,
+)
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
-from ..operators.export_fbx import JUMPS_OT_export_fbx
+from ..operators.export_fbx import JUMPS_OT_export_fbx, JUMPS_OT_write_fbx
 from ..operators.import_poses import JUMPS_OT_import_poses
+from ..operators.install_runtime import (
+    JUMPS_OT_install_runtime,
+    JUMPS_OT_install_wheels,
+)
+from ..operators.preferences import preferences
+from ..operators.read_poses import JUMPS_OT_read_poses
+from ..operators.rerun_result import JUMPS_OT_rerun_result, made_by
+from ..operators.runtime import missing_package
+from ..operators.select_result import JUMPS_OT_select_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
-from ..scene.result import active_result
+from ..scene.preview import shares
+from ..scene.result import active_result, results_in
+from .presets import JUMPS_PT_upsample_presets
+from .progress import draw_running
 
 
 class _SidebarPanel:
@@ -19,9 +41,21 @@ class _SidebarPanel:
     bl_region_type = "UI"
     bl_category = "JUMPS"
 
+    layout: UILayout
+
+    def column(self, reason: str | None = None) -> UILayout:
+        """A column for the contents, greyed where there is a reason, which stands above it."""
+        if reason is not None:
+            self.layout.label(text=reason, icon="INFO")
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.enabled = reason is None
+        return column
+
 
 class JUMPS_UL_people(UIList):
-    """People of the imported file: id, frames, how much is missing."""
+    """People of the imported file: id, length, share of missing joints."""
 
     def draw_item(
         self,
@@ -33,67 +67,139 @@ class JUMPS_UL_people(UIList):
         _active_data: PropertyGroup,
         _active_property: str,
     ) -> None:
-        layout.label(text=item.person, icon="ARMATURE_DATA", translate=False)
-        layout.label(text=f"{item.frames} frames")
-        layout.label(text=f"{item.missing_share:.0%} missing")
+        layout.label(text=item.person, icon="OUTLINER_OB_ARMATURE", translate=False)
+        layout.label(text=f"{item.frames} fr.", translate=False)
+        layout.label(text=f"{item.missing_share:.0%} missing", translate=False)
 
 
 class JUMPS_PT_source(_SidebarPanel, Panel):
-    """The pose file and its people."""
+    """The pose file."""
 
     bl_label = "Source"
 
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
         layout = self.layout
-        layout.operator(JUMPS_OT_import_poses.bl_idname, icon="IMPORT")
+        if not draw_running(layout, JUMPS_OT_read_poses):
+            layout.operator(JUMPS_OT_import_poses.bl_idname, icon="IMPORT")
         if settings.source:
-            layout.label(text=f"{Path(settings.source).name} ({settings.format})", translate=False)
-        if settings.people:
-            layout.template_list(
-                "JUMPS_UL_people", "", settings, "people", settings, "person_index", rows=3
+            layout.label(
+                text=f"{Path(settings.source).name} ({settings.format})",
+                icon="FILE",
+                translate=False,
             )
+        else:
+            layout.label(text="Or drop a pose file on the viewport.", icon="INFO")
 
 
-class JUMPS_PT_upsample(_SidebarPanel, Panel):
-    """How the chosen person is upsampled and placed."""
+class JUMPS_PT_person(_SidebarPanel, Panel):
+    """Who of the file's people is upsampled."""
 
-    bl_label = "Upsample"
+    bl_label = "Person"
 
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
+        column = self.column(None if settings.people else "Import a pose file first.")
+        column.template_list(
+            "JUMPS_UL_people", "", settings, "people", settings, "person_index", rows=3
+        )
+
+
+class JUMPS_PT_upsample(_SidebarPanel, Panel):
+    """How the chosen person is upsampled."""
+
+    bl_label = "Upsample"
+
+    def draw_header_preset(self, _context: Context) -> None:
+        JUMPS_PT_upsample_presets.draw_panel_header(self.layout)
+
+    def draw(self, context: Context) -> None:
+        settings = context.scene.jumps
+        column = self.column(None if settings.people else "Import a pose file first.")
+        for name in ("engine", "min_confidence", "denoise", "device"):
+            column.prop(settings, name)
         layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        for names in (
-            ("engine", "device", "min_confidence"),
-            ("height",),
-            ("start_frame", "use_clip_fps", "extend_range"),
-        ):
-            column = layout.column(align=True)
-            for name in names:
-                column.prop(settings, name)
-        layout.operator(JUMPS_OT_upsample_skeleton.bl_idname, icon="OUTLINER_OB_ARMATURE")
+        if draw_running(layout, JUMPS_OT_upsample_skeleton, JUMPS_OT_rerun_result):
+            return
+        package = missing_package(context, settings.engine)
+        if package is None:
+            layout.operator(JUMPS_OT_upsample_skeleton.bl_idname, icon="OUTLINER_OB_ARMATURE")
+        else:
+            _draw_install(layout, package)
 
 
 class JUMPS_PT_result(_SidebarPanel, Panel):
-    """What can be done with a finished result."""
+    """What waits to be applied, and what has been."""
 
     bl_label = "Result"
 
     def draw(self, context: Context) -> None:
-        layout = self.layout
+        settings = context.scene.jumps
+        if waiting(context) is not None:
+            _draw_preview(self.layout.box(), context)
+        elif settings.preview:
+            row = self.layout.row()
+            row.label(text="The preview is gone; upsample again.", icon="INFO")
+            row.operator(JUMPS_OT_discard_preview.bl_idname, text="", icon="X")
         result = active_result(context)
-        if result is not None:
-            layout.label(
-                text=f"{Path(result.source).name}, person {result.person}", translate=False
-            )
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop(context.scene.jumps, "show_states")
-        layout.operator(JUMPS_OT_bake_to_armature.bl_idname, icon="ACTION")
-        layout.operator(JUMPS_OT_clear_result.bl_idname, icon="TRASH")
+        results = results_in(context.scene)
+        reason = None
+        if result is None:
+            reason = "Select one of the results." if results else "Nothing is applied yet."
+        elif result.linked_from:
+            reason = f"Lies in {Path(result.linked_from).name}."
+        if results:
+            title = "Choose a result" if result is None else _title(result)
+            self.layout.menu("JUMPS_MT_results", text=title, icon="OUTLINER_OB_ARMATURE")
+        column = self.column(reason)
+        column.prop(settings, "show_states")
+        if not draw_running(column, JUMPS_OT_bake_to_armature):
+            column.operator(JUMPS_OT_bake_to_armature.bl_idname, icon="ACTION")
+        row = column.row(align=True)
+        row.operator(JUMPS_OT_rerun_result.bl_idname, icon="FILE_REFRESH")
+        row.operator(JUMPS_OT_clear_result.bl_idname, text="Clear", icon="TRASH")
+
+
+class JUMPS_PT_placement(_SidebarPanel, Panel):
+    """How a preview lies in the scene when it is applied."""
+
+    bl_label = "Placement"
+    bl_parent_id = "JUMPS_PT_result"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        column = self.column()
+        for name in ("height", "start_frame", "use_clip_fps", "extend_range", "keep_previous"):
+            column.prop(context.scene.jumps, name)
+
+
+class JUMPS_PT_history(_SidebarPanel, Panel):
+    """What the chosen result was made of."""
+
+    bl_label = "How It Was Made"
+    bl_parent_id = "JUMPS_PT_result"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return active_result(context) is not None
+
+    def draw(self, context: Context) -> None:
+        result = active_result(context)
+        if result is None:
+            return
+        column = self.layout.column(align=True)
+        lines = [("File", Path(result.source).name), ("Person", result.person)]
+        lines.append(("Made by", made_by(result)))
+        lines += [
+            (key.replace("_", " ").capitalize(), _value(value))
+            for key, value in result.settings.items()
+            if value is not None and key != "engine"
+        ]
+        for name, value in lines:
+            split = column.split(factor=0.38)
+            split.label(text=name)
+            split.label(text=value, translate=False)
 
 
 class JUMPS_PT_export(_SidebarPanel, Panel):
@@ -101,5 +207,73 @@ class JUMPS_PT_export(_SidebarPanel, Panel):
 
     bl_label = "Export"
 
-    def draw(self, _context: Context) -> None:
-        self.layout.operator(JUMPS_OT_export_fbx.bl_idname, icon="EXPORT")
+    def draw(self, context: Context) -> None:
+        column = self.column(
+            None if active_result(context) is not None else "Apply a result first."
+        )
+        if not draw_running(column, JUMPS_OT_write_fbx):
+            column.operator(JUMPS_OT_export_fbx.bl_idname, icon="EXPORT")
+
+
+class JUMPS_MT_results(Menu):
+    """The scene's results; choosing one selects it."""
+
+    bl_label = "Results"
+
+    def draw(self, context: Context) -> None:
+        for result in results_in(context.scene):
+            root = result.find("root")
+            if root is not None:
+                operator = self.layout.operator(
+                    JUMPS_OT_select_result.bl_idname, text=root.name, translate=False
+                )
+                operator.root = root.name
+
+
+def _draw_preview(layout: UILayout, context: Context) -> None:
+    preview = waiting(context)
+    if preview is None:
+        return
+    sequence = preview.sequence
+    layout.label(
+        text=f"Preview: person {sequence.person}, {len(sequence.times)} frames",
+        icon="HIDE_OFF",
+        translate=False,
+    )
+    own = preferences(context)
+    if own is not None:
+        column = layout.column(align=True)
+        for state, share in shares(preview).items():
+            _draw_state(column, own, state, share)
+    row = layout.row(align=True)
+    row.scale_y = 1.3
+    row.operator(JUMPS_OT_apply_preview.bl_idname, icon="CHECKMARK")
+    row.operator(JUMPS_OT_discard_preview.bl_idname, icon="X")
+
+
+def _draw_state(layout: UILayout, own: Any, state: JointState, share: float) -> None:
+    """A state's colour, which can be changed here, its name and its share."""
+    split = layout.split(factor=0.15)
+    split.prop(own, state.name.lower(), text="")
+    split.label(text=f"{state.name.capitalize()}: {share:.0%}", translate=False)
+
+
+def _draw_install(layout: UILayout, package: str) -> None:
+    box = layout.box().column()
+    name = "PyTorch" if package == "torch" else package
+    box.label(text=f"Upsampling needs {name}.", icon="ERROR")
+    installers: tuple[type[Operator], ...] = (JUMPS_OT_install_runtime, JUMPS_OT_install_wheels)
+    if not draw_running(box, *installers):
+        for operator in installers:
+            box.operator(operator.bl_idname, icon="IMPORT")
+
+
+def _title(result: Any) -> str:
+    root = result.find("root")
+    return root.name if root is not None else f"{Path(result.source).stem} {result.person}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

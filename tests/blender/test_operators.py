@@ -94,6 +94,7 @@ def import_and_upsample(path: Path) -> None:
     bpy.ops.jumps.import_poses(filepath=str(path))
     bpy.context.scene.jumps.engine = "interpolate"
     bpy.ops.jumps.upsample_skeleton()
+    bpy.ops.jumps.apply_preview()
 
 
 @pytest.mark.usefixtures("extension")
@@ -126,7 +127,9 @@ def test_operators_do_what_the_functions_do(pose_file: Path) -> None:
     assert by_operator.keys() == by_function.keys()
     assert len(by_operator) == 28 * (3 + 1 + 3) + 28 * (3 + 4)
     for key, expected in by_function.items():
-        assert np.array_equal(by_operator[key], expected), key
+        # Preferences keep colours in single precision.
+        close = 1e-6 if key[1] == "color" else 0.0
+        assert np.allclose(by_operator[key], expected, rtol=0.0, atol=close), key
 
 
 @pytest.mark.usefixtures("extension")
@@ -139,6 +142,7 @@ def test_person_and_settings_are_used(pose_file: Path) -> None:
     scene.jumps.height = 3.5
     scene.jumps.use_clip_fps = True
     bpy.ops.jumps.upsample_skeleton()
+    bpy.ops.jumps.apply_preview()
     (result,) = results_in(scene)
     assert result.person == "8"
     assert result.frame_range == (101, 110)
@@ -153,6 +157,7 @@ def test_upsampling_twice_looks_like_once(pose_file: Path) -> None:
     import_and_upsample(pose_file)
     once, names = curves(), sorted(item.name for item in bpy.data.objects)
     bpy.ops.jumps.upsample_skeleton()
+    bpy.ops.jumps.apply_preview()
     twice = curves()
     assert sorted(item.name for item in bpy.data.objects) == names
     assert once.keys() == twice.keys()
@@ -166,13 +171,29 @@ def test_each_step_is_undone_at_once(pose_file: Path) -> None:
     bpy.context.scene.jumps.engine = "interpolate"
     bpy.ops.ed.undo_push(message="engine")
     bpy.ops.jumps.upsample_skeleton("EXEC_DEFAULT", True)
+    preview = bpy.context.scene.jumps.preview
+    assert preview
+    assert len(bpy.data.objects) == 0
+    bpy.ops.jumps.apply_preview("EXEC_DEFAULT", True)
     assert len(bpy.data.objects) == 30
+    assert bpy.context.scene.jumps.preview == ""
     bpy.ops.jumps.clear_result("EXEC_DEFAULT", True)
     assert len(bpy.data.objects) == 0
     bpy.ops.ed.undo()
     assert len(bpy.data.objects) == 30
     bpy.ops.ed.undo()
     assert len(bpy.data.objects) == len(bpy.data.actions) == len(bpy.data.armatures) == 0
+    # What was previewed is still there to be applied.
+    assert bpy.context.scene.jumps.preview == preview
+    bpy.ops.ed.redo()
+    assert len(bpy.data.objects) == 30
+    bpy.ops.ed.undo()
+    bpy.ops.jumps.discard_preview("EXEC_DEFAULT", True)
+    assert not bpy.ops.jumps.apply_preview.poll()
+    bpy.ops.ed.undo()
+    assert bpy.ops.jumps.apply_preview.poll()
+    bpy.ops.ed.undo()
+    assert bpy.context.scene.jumps.preview == ""
     assert len(bpy.context.scene.jumps.people) == 2
     bpy.ops.ed.undo()
     bpy.ops.ed.undo()
@@ -216,6 +237,10 @@ def test_export_to_nowhere_is_an_error(pose_file: Path, tmp_path: Path) -> None:
 def test_polls_say_what_is_missing() -> None:
     for name, reason in (
         ("upsample_skeleton", "Import a pose file first"),
+        ("apply_preview", "Upsample a person first"),
+        ("discard_preview", "There is no preview"),
+        ("rerun_result", "Select a JUMPS result first"),
+        ("cancel", "Nothing is at work"),
         ("bake_to_armature", "Select a JUMPS result first"),
         ("export_fbx", "Select a JUMPS result first"),
         ("clear_result", "Select a JUMPS result first"),
@@ -245,11 +270,15 @@ def test_panels_operators_and_drop_are_registered() -> None:
     panels = {name for name in dir(bpy.types) if name.startswith("JUMPS_PT_")}
     assert panels == {
         "JUMPS_PT_source",
+        "JUMPS_PT_person",
         "JUMPS_PT_upsample",
+        "JUMPS_PT_upsample_presets",
         "JUMPS_PT_result",
+        "JUMPS_PT_placement",
+        "JUMPS_PT_history",
         "JUMPS_PT_export",
     }
-    for name in panels:
+    for name in panels - {"JUMPS_PT_upsample_presets"}:
         panel = getattr(bpy.types, name)
         assert panel.bl_category == "JUMPS"
         assert panel.bl_space_type == "VIEW_3D"

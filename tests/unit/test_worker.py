@@ -192,6 +192,15 @@ def test_a_changed_file_is_read_anew(tmp_path):
     assert after["people"][0]["frames"] < before["people"][0]["frames"]
 
 
+def test_two_requests_at_once_do_not_take_each_others_answers(worker):
+    asked = worker()
+    first = asked.request("read", path=str(EXAMPLE), fps=30.0)
+    second = asked.request("read", path=str(EXAMPLE), fps=60.0)
+    drain(second)
+    drain(first)
+    assert (first.facts["fps"], second.facts["fps"]) == (30.0, 60.0)
+
+
 def test_describe_tells_what_is_installed(worker):
     job = worker().request("describe")
     drain(job)

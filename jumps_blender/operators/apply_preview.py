@@ -1,0 +1,80 @@
+"""Apply and Discard: what becomes of an upsampled sequence that is shown."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bpy.types import Context, Operator
+
+from ..errors import JumpsError
+from ..scene.preview import Preview, apply, find
+from .preferences import colours
+
+
+def waiting(context: Context) -> Preview | None:
+    """The scene's preview; None where there is none, or it was forgotten."""
+    return find(context.scene.jumps.preview)
+
+
+class JUMPS_OT_apply_preview(Operator):
+    """Make the previewed joints real: keyframes on 28 empties, and an armature that follows them"""
+
+    bl_idname = "jumps.apply_preview"
+    bl_label = "Apply"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if waiting(context) is None:
+            cls.poll_message_set("Upsample a person first.")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Switch to Object Mode first.")
+            return False
+        if context.scene.library is not None:
+            cls.poll_message_set("This scene is linked from another file; switch to one of yours.")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        settings, preview = context.scene.jumps, waiting(context)
+        try:
+            if preview is None:
+                raise JumpsError("There is no preview any more; run Upsample Skeleton again.")
+            result = apply(
+                context,
+                preview,
+                height=settings.height,
+                start_frame=settings.start_frame,
+                use_clip_fps=settings.use_clip_fps,
+                extend_range=settings.extend_range,
+                keep_previous=settings.keep_previous,
+                colours=colours(context),
+            )
+        except JumpsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        settings.preview = ""
+        first, last = result.frame_range
+        self.report({"INFO"}, f"Applied person {result.person}: frames {first} to {last}.")
+        return {"FINISHED"}
+
+
+class JUMPS_OT_discard_preview(Operator):
+    """Take the previewed joints away; nothing else changes"""
+
+    bl_idname = "jumps.discard_preview"
+    bl_label = "Discard"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not context.scene.jumps.preview:
+            cls.poll_message_set("There is no preview.")
+            return False
+        return True
+
+    def execute(self, context: Context) -> set[str]:
+        context.scene.jumps.preview = ""
+        self.report({"INFO"}, "Discarded the preview; nothing was changed.")
+        return {"FINISHED"}

@@ -1,0 +1,224 @@
+"""Operators whose work goes on in another process: the window polls, scripts drain the same job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import bpy
+from bpy.types import Context, Event, Operator, Scene, Timer
+
+from ..errors import JumpsError
+from ..model_runtime.engine import EngineCancelledError
+from ..model_runtime.job import Job, drain
+from .progress import shown_progress
+
+_POLL_EVERY = 0.05  # seconds
+_WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
+_SHOW_EVERY = 0.25  # seconds; drawing costs the window more than polling does
+_REDRAWN = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}  # areas that show progress, and where
+
+
+@dataclass
+class Running:
+    """The one long work that goes on, as panels show it.
+
+    title: the operator's label; frames: how many it works on, 0 where that means nothing
+    """
+
+    title: str
+    job: Job
+    frames: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def words(self) -> str:
+        """How far it is: what is done, the frames, the time left."""
+        words = [self.job.status]
+        share = self.job.share
+        if self.frames and share > 0:
+            words.append(f"{round(share * self.frames)} of {self.frames} frames")
+        spent = time.monotonic() - self.started
+        if share > 0.02 and spent > 1.0:
+            left = spent / share - spent
+            words.append(f"{left:.0f} s left" if left < 90 else f"{left / 60:.0f} min left")
+        return ", ".join(words)
+
+
+_running: Running | None = None
+
+
+def running() -> Running | None:
+    """What goes on, None if nothing does."""
+    return _running
+
+
+def stop_running() -> None:
+    """Cancel what goes on: another file is opened, or the add-on is disabled."""
+    global _running
+    if _running is not None:
+        _running.job.cancel()
+        _running = None
+
+
+def refuse_if_running(cls: type[Any]) -> bool:
+    """For polls: True, with the reason, while something goes on."""
+    if _running is None:
+        return False
+    cls.poll_message_set(f"{_running.title} is at work; wait for it, or cancel it.")
+    return True
+
+
+class LongOperator:
+    """Mixed into operators: ``start`` makes the job, ``finish`` uses what it found.
+
+    Neither a context nor data of the scene is held while the job goes on.
+    """
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    bl_label: ClassVar[str]
+    report: Callable[[set[str], str], None]
+
+    _job: Job | None = None
+    _timer: Timer | None = None
+    _shown_at = 0.0
+
+    def start(self, context: Context) -> Job:
+        """Read the settings and start the work; raises JumpsError."""
+        raise NotImplementedError
+
+    def finish(self, context: Context, job: Any) -> str:
+        """Take over what the job that ``start`` made has found, and tell it; raises JumpsError.
+
+        The context is that of the finish: the user may have gone to another scene since.
+        """
+        raise NotImplementedError
+
+    def frames(self) -> int:
+        """How many frames the job works on; 0 where that means nothing."""
+        return 0
+
+    def execute(self, context: Context) -> set[str]:
+        """Do all the work now: scripts and tests."""
+        try:
+            with shown_progress(context) as progress:
+                job = self.start(context)
+                drain(job, progress)
+            words = self.finish(context, job)
+        except JumpsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._tell(job, words)
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, _event: Event) -> set[str]:
+        """Work beside the window, which goes on to answer."""
+        global _running
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        if _running is not None:
+            self.report({"ERROR"}, f"{_running.title} is at work; wait for it, or cancel it.")
+            return {"CANCELLED"}
+        try:
+            self._job = self.start(context)
+        except JumpsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        _running = Running(self.bl_label, self._job, self.frames())
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(_POLL_EVERY, window=context.window)
+        manager.modal_handler_add(self)
+        redraw(context)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Context, event: Event) -> set[str]:
+        """Step the job on each tick; Esc cancels it, everything else is the user's."""
+        job = self._job
+        if job is None or _running is None or _running.job is not job:
+            # Stopped from outside: another file, or the add-on was disabled.
+            self._close(context)
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS":
+            job.cancel()
+        elif event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if not job.poll(_WORK_FOR):
+                if time.monotonic() - self._shown_at > _SHOW_EVERY:
+                    self._shown_at = time.monotonic()
+                    redraw(context)
+                return {"PASS_THROUGH"}
+            self._close(context)
+            words = self.finish(context, job)
+        except EngineCancelledError:
+            self._close(context)
+            self.report({"INFO"}, f"{self.bl_label} was cancelled; nothing was changed.")
+            return {"CANCELLED"}
+        except JumpsError as error:
+            self._close(context)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._tell(job, words)
+        return {"FINISHED"}
+
+    def cancel(self, context: Context) -> None:
+        """Called by Blender when the window closes or another file is opened."""
+        self._close(context)
+
+    def _close(self, context: Context) -> None:
+        """End the job, if it still goes on, and everything that belongs to watching it."""
+        global _running
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+            if _running is not None and _running.job is job:
+                _running = None
+        if self._timer is not None:
+            # The window that carried it may be gone.
+            with suppress(ReferenceError, RuntimeError, TypeError, ValueError):
+                context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        redraw(context)
+
+    def _tell(self, job: Job, words: str) -> None:
+        for note in job.notes:
+            self.report({"WARNING"}, note)
+        self.report({"INFO"}, words)
+
+
+class JUMPS_OT_cancel(Operator):
+    """Stop the work that goes on; the scene stays as it was"""
+
+    bl_idname = "jumps.cancel"
+    bl_label = "Cancel"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        if _running is None:
+            cls.poll_message_set("Nothing is at work.")
+        return _running is not None
+
+    def execute(self, _context: Context) -> set[str]:
+        if _running is not None:
+            _running.job.cancel()  # its operator hears of it at its next step
+        return {"FINISHED"}
+
+
+def scene_by_uid(uid: int) -> Scene:
+    """The scene that a job was started for, whatever it is called now; raises JumpsError."""
+    for scene in bpy.data.scenes:
+        if scene.session_uid == uid:
+            return scene
+    raise JumpsError("The scene that this was started for is gone; nothing was changed.")
+
+
+def redraw(context: Context) -> None:
+    """Draw the places that show progress and previews again, in all windows."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.type == _REDRAWN.get(area.type):
+                    region.tag_redraw()

@@ -1,0 +1,86 @@
+"""Read Poses: what Import Poses does once its file and options are known."""
+
+# mypy: disable-error-code="valid-type"
+# Blender declares properties as annotations that are calls.
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, StringProperty
+from bpy.types import Context, Operator
+
+from ..errors import JumpsError
+from ..model_runtime.client import WorkerJob
+from .long_operator import LongOperator, refuse_if_running, scene_by_uid
+from .runtime import blender_runtime, worker
+from .settings import AUTOMATIC, FORMAT_ITEMS
+
+
+class PoseOptions:
+    """What a pose file's import asks for, mixed into operators."""
+
+    format: EnumProperty(
+        name="Format", description="What wrote the file", items=FORMAT_ITEMS, default=AUTOMATIC
+    )
+    fps: FloatProperty(
+        name="Frame Rate",
+        description="The source's frames per second; 0: as the file says, else 30",
+        default=0.0,
+        min=0.0,
+        max=10_000.0,
+    )
+
+
+class JUMPS_OT_read_poses(LongOperator, PoseOptions, Operator):
+    """Read 2D poses of people from a file, or from a folder of OpenPose files"""
+
+    bl_idname = "jumps.read_poses"
+    bl_label = "Read Poses"
+    bl_options: ClassVar[set[str]] = {"INTERNAL", "UNDO"}
+
+    filepath: StringProperty(name="File", description="Pose file, or folder of OpenPose files")
+
+    @classmethod
+    def poll(cls, _context: Context) -> bool:
+        return not refuse_if_running(cls)
+
+    def start(self, context: Context) -> WorkerJob:
+        if not self.filepath:
+            raise JumpsError("No file was given; choose a pose file.")
+        self._scene = context.scene.session_uid
+        return worker(blender_runtime()).request(
+            "read",
+            path=bpy.path.abspath(self.filepath),
+            format=None if self.format == AUTOMATIC else self.format,
+            fps=self.fps or None,
+        )
+
+    def finish(self, _context: Context, job: WorkerJob) -> str:
+        facts = job.facts
+        settings = scene_by_uid(self._scene).jumps
+        settings.source = facts["path"]
+        settings.format = facts["format"]
+        settings.source_fps = self.fps
+        list_people(settings, facts["people"])
+        name, people = Path(facts["path"]).name, facts["people"]
+        job.notes += [f"{name}: {note}" for note in facts["notes"]]
+        noun = "person" if len(people) == 1 else "people"
+        return (
+            f"{name}: {len(people)} {noun} in {facts['frames']} frames ({facts['format']}); "
+            f"person {people[0]['person']} is seen most."
+        )
+
+
+def list_people(settings: Any, people: list[dict[str, Any]]) -> None:
+    """Fill the settings' list of people anew; the first one is chosen."""
+    settings.people.clear()
+    for found in people:
+        person = settings.people.add()
+        person.name = person.person = found["person"]
+        person.first_frame = found["first_frame"]
+        person.frames = found["frames"]
+        person.missing_share = found["missing_share"]
+    settings.person_index = 0

@@ -1,0 +1,71 @@
+"""Run Again: a result's source upsampled once more, as it was when the result was made."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bpy.types import Context, Operator
+
+from ..errors import JumpsError
+from ..model_runtime import ENGINES
+from ..model_runtime.client import WorkerJob
+from ..scene.result import Result, active_result, required_result
+from .long_operator import refuse_if_running, scene_by_uid
+from .runtime import missing_package
+from .upsample_skeleton import Upsampling, missing_words, upsampling_settings
+
+# Of what a result keeps, the part that says how it lies in the scene.
+_PLACING = ("height", "start_frame", "use_clip_fps")
+
+
+class JUMPS_OT_rerun_result(Upsampling, Operator):
+    """Read this result's source again and upsample it with the settings that it was made with"""
+
+    bl_idname = "jumps.rerun_result"
+    bl_label = "Run Again"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if active_result(context) is None:
+            cls.poll_message_set("Select a JUMPS result first.")
+            return False
+        return not refuse_if_running(cls)
+
+    def start(self, context: Context) -> WorkerJob:
+        result = required_result(context)
+        made_with = result.settings
+        settings = upsampling_settings(context)
+        # The panel's file may be another one.
+        settings["format"] = settings["fps"] = None
+        settings.update((key, made_with[key]) for key in settings if key in made_with)
+        if settings["engine"] not in ENGINES:
+            raise JumpsError(
+                f"This result was made with engine {settings['engine']}, which this version of "
+                "the add-on doesn't have; import its source and upsample it with another."
+            )
+        package = missing_package(context, settings["engine"])
+        if package is not None:
+            raise JumpsError(missing_words(package))
+        self._placing = {key: made_with[key] for key in _PLACING if key in made_with}
+        first, last = result.frame_range
+        job = self.request(context, result.source, result.person, last - first + 1, settings)
+        if not made_with:
+            job.notes.append(
+                "This result comes from an earlier version, which kept no settings: the panel's "
+                "were used."
+            )
+        return job
+
+    def finish(self, context: Context, job: WorkerJob) -> str:
+        words = super().finish(context, job)
+        settings = scene_by_uid(self._scene).jumps
+        for key, value in self._placing.items():
+            setattr(settings, key, value)
+        return words
+
+
+def made_by(result: Result) -> str:
+    """Engine, weights and version, in words."""
+    version = f"version {result.version}" if result.version else "a version before 0.2.0"
+    return f"{result.engine or 'an unknown engine'}, {version}"

@@ -1,0 +1,93 @@
+"""The Python processes that read and compute for this Blender, and which Python they run."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.types import Context
+
+from ..model_runtime import ENGINES_WITHOUT_TORCH
+from ..model_runtime.client import Runtime, Worker
+from ..model_runtime.install import environment_python
+from .preferences import ADDON, preferences
+
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+_NEEDED = ("torch", "safetensors")
+
+_workers: dict[Runtime, Worker] = {}
+# What each Python answered when it was asked what it has; see ``tasks.Tasks.describe``.
+_described: dict[Runtime, dict[str, Any]] = {}
+
+
+def own_folder() -> Path:
+    """Where the add-on may keep files; an update of the add-on leaves it alone."""
+    return Path(bpy.utils.extension_path_user(ADDON, create=True))
+
+
+def environment_folder() -> Path:
+    """Where the add-on installs PyTorch."""
+    return own_folder() / "pytorch"
+
+
+def blender_runtime() -> Runtime:
+    """Blender's own Python, with the packages that Blender itself finds."""
+    folders = tuple(path for path in sys.path if Path(path).name in _PACKAGE_FOLDERS)
+    return Runtime(Path(sys.executable), folders)
+
+
+def chosen_runtime(context: Context) -> Runtime:
+    """The Python that the user names, else the add-on's own environment, else Blender's own."""
+    own = preferences(context)
+    if own is not None and own.python:
+        return Runtime(Path(bpy.path.abspath(own.python)), isolated=False)
+    if ADDON.startswith("bl_ext."):
+        installed = environment_python(environment_folder())
+        if installed is not None:
+            return Runtime(installed)
+    return blender_runtime()
+
+
+def worker(runtime: Runtime) -> Worker:
+    """The worker process of that Python; it starts with its first request."""
+    if runtime not in _workers:
+        _workers[runtime] = Worker(runtime)
+    return _workers[runtime]
+
+
+def missing_package(context: Context, engine: str) -> str | None:
+    """A package that the engine needs and the chosen Python is known to lack.
+
+    Cheap enough for a panel: it asks nobody, and of a Python that hasn't been asked says nothing.
+    """
+    runtime = chosen_runtime(context)
+    needed = _NEEDED[1:] if engine in ENGINES_WITHOUT_TORCH else _NEEDED
+    if runtime in _described:
+        return next((name for name in needed if not _described[runtime].get(name)), None)
+    if runtime.python == Path(sys.executable):
+        return next((name for name in needed if importlib.util.find_spec(name) is None), None)
+    return None
+
+
+def described(runtime: Runtime) -> dict[str, Any] | None:
+    """What that Python answered last, None if it hasn't been asked."""
+    return _described.get(runtime)
+
+
+def remember(runtime: Runtime, facts: dict[str, Any] | None) -> None:
+    """Keep what a Python answered; None forgets it, because it has changed."""
+    if facts is None:
+        _described.pop(runtime, None)
+    else:
+        _described[runtime] = facts
+
+
+def close_workers() -> None:
+    """End all processes."""
+    for each in _workers.values():
+        each.close()
+    _workers.clear()
+    _described.clear()

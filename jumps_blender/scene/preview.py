@@ -1,0 +1,153 @@
+"""Sequences that wait for the user's yes: kept in memory, drawn over the viewport, then applied.
+
+The scene carries only a preview's id, which undo and redo bring back; what it stands for lies here
+until Blender opens another file or the store needs its place.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from bpy.types import Context, Scene
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ..keypoints.sequence import JointState, PoseSequence
+from .coordinates import PicturePlane, picture_plane
+from .look import STATE_COLOURS, Colours
+from .result import Result, create_result, scene_frames, to_replace
+
+# Undo may bring back any of these; the oldest is forgotten first.
+_MOST_KEPT = 20
+_MOST_BYTES = 512 * 2**20
+
+_kept: OrderedDict[str, Preview] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One person's sequence, not yet in the scene.
+
+    settings: what it was upsampled with, as ``create_result`` stores it
+    """
+
+    sequence: PoseSequence
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _unit_plane(self) -> PicturePlane:
+        return picture_plane(self.sequence.positions, 1.0)
+
+    def plane(self, tall: float) -> PicturePlane:
+        """How the picture lies in the scene for a person ``tall`` scene units tall."""
+        unit = self._unit_plane
+        return PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A preview at one moment.
+
+    points: (28, 3), world; state: (28,), JointState; spread: (28,), scene units, one standard
+    deviation
+    """
+
+    points: NDArray[np.float64]
+    state: NDArray[np.int8]
+    spread: NDArray[np.float64]
+
+
+def keep(preview: Preview) -> str:
+    """Remember a preview; returns the id by which the scene names it."""
+    key = uuid.uuid4().hex
+    _kept[key] = preview
+    while len(_kept) > 1 and (len(_kept) > _MOST_KEPT or _kept_bytes() > _MOST_BYTES):
+        _kept.popitem(last=False)
+    return key
+
+
+def find(key: str) -> Preview | None:
+    """The preview of that id, None where it is unknown or forgotten."""
+    return _kept.get(key)
+
+
+def forget_all() -> None:
+    """Empty the store: another file is opened, or the add-on is disabled."""
+    _kept.clear()
+
+
+def figure_at(
+    scene: Scene, preview: Preview, height: float, start_frame: int, use_clip_fps: bool
+) -> Figure | None:
+    """The preview at the scene's current frame, where ``apply`` would put it; None outside it."""
+    sequence = preview.sequence
+    frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
+    now = scene.frame_current_final
+    if not frames[0] - 0.5 <= now <= frames[-1] + 0.5:
+        return None
+    after = int(np.clip(np.searchsorted(frames, now, "right"), 1, max(len(frames) - 1, 1)))
+    before = after - 1
+    after = min(after, len(frames) - 1)
+    span = frames[after] - frames[before]
+    share = float(np.clip((now - frames[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
+    rows = sequence.positions[before], sequence.positions[after]
+    plane = preview.plane(height / scene.unit_settings.scale_length)
+    local = plane.to_scene((1 - share) * rows[0].astype(np.float64) + share * rows[1])
+    place = placement(scene, preview)
+    points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
+    nearest = after if share >= 0.5 else before
+    size = plane.units_per_pixel * float(np.mean(place.to_scale()))
+    return Figure(points, sequence.state[nearest], sequence.uncertainty[nearest] * size)
+
+
+def placement(scene: Scene, preview: Preview) -> Matrix:
+    """Where the result's root will stand: where that of the replaced result stands."""
+    previous = to_replace(scene, preview.sequence)
+    root = previous.find("root") if previous is not None else None
+    return root.matrix_world if root is not None else Matrix.Identity(4)
+
+
+def apply(
+    context: Context,
+    preview: Preview,
+    *,
+    height: float,
+    start_frame: int,
+    use_clip_fps: bool,
+    extend_range: bool,
+    keep_previous: bool = False,
+    colours: Colours = STATE_COLOURS,
+) -> Result:
+    """Make the previewed sequence a result in the scene; arguments as for ``create_result``."""
+    return create_result(
+        context,
+        preview.sequence,
+        height=height,
+        start_frame=start_frame,
+        use_clip_fps=use_clip_fps,
+        extend_range=extend_range,
+        keep_previous=keep_previous,
+        colours=colours,
+        settings={
+            **preview.settings,
+            "height": height,
+            "start_frame": start_frame,
+            "use_clip_fps": use_clip_fps,
+        },
+    )
+
+
+def shares(preview: Preview) -> dict[JointState, float]:
+    """Of all joints in all frames, how many are in each state, in [0, 1]."""
+    counts = np.bincount(preview.sequence.state.ravel(), minlength=len(JointState))
+    return {state: float(counts[state] / counts.sum()) for state in JointState}
+
+
+def _kept_bytes() -> int:
+    return sum(each.sequence.positions.nbytes * 3 for each in _kept.values())
