@@ -2,15 +2,17 @@
 # A line here is for people with other machines:
 #   make PYTHON=/path/to/python3.11          another interpreter
 #   make TORCH_INDEX=URL                     another wheel index for torch (CPU or CUDA builds)
+#   make extension-full FULL_PYTHON=/path/to/python3.13    the package for Blender 5.1 and later
 
 PYTHON ?= python3.11
 PYTHON313 ?= python3.13
 TORCH_INDEX ?=
 SHELL := /bin/bash
 BIN := .venv/bin
+FULL_PYTHON ?= $(BIN)/python
 EXAMPLE := examples/karate_cmu_135_07.json
 
-.PHONY: setup demo test bench lint extension bpy52 clean help
+.PHONY: setup demo test bench lint extension extension-full bpy52 clean help
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
@@ -38,6 +40,10 @@ lint: setup  ## format, lint and types
 extension: setup  ## dist/jumps_blender-VERSION.zip, validated
 	$(BIN)/python scripts/build_extension.py
 
+extension-full: setup  ## the same with torch inside: dist/jumps_blender-VERSION-full-….zip
+	$(BIN)/python scripts/build_extension.py --full --python "$(FULL_PYTHON)" \
+	  --torch-index "$(TORCH_INDEX)"
+
 # Blender 5.2 runs Python 3.13; the tests that need it skip, saying so, where it is absent.
 bpy52: .venv-bpy52/.ready  ## a second environment with bpy 5.2, for the tests
 .venv-bpy52/.ready:
@@ -50,4 +56,4 @@ clean:  ## everything that was built
 	rm -rf .venv .venv-bpy52 build dist
 
 help:
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -43,5 +43,11 @@ if ! problem=$(.venv/bin/python -c 'import bpy' 2>&1); then
   esac
   .venv/bin/python -c 'import bpy' || fail "bpy is installed but doesn't start (see above)"
 fi
+# With these kept, building the full extension and its test need no network. A torch for graphics
+# cards is too large to be kept a second time.
+if .venv/bin/python -c 'import sys, torch; sys.exit(torch.backends.cuda.is_built())'; then
+  .venv/bin/python scripts/build_extension.py --wheels-only --torch-index "${TORCH_INDEX:-}" ||
+    echo "setup: all else is ready, only the full extension can't be built yet (see above)"
+fi
 touch .venv/.ready
 echo "setup: done; the command is .venv/bin/jumps"
