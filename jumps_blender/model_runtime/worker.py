@@ -42,7 +42,7 @@ def main(idle_seconds: float = IDLE_SECONDS) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The window comes first: of several cores one is left to it.
     if hasattr(os, "nice"):
-        os.nice(10)
+        os.nice(19)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
     # Libraries print to standard output, which would break the messages there.
     output = os.fdopen(os.dup(1), "wb")

@@ -8,7 +8,9 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..scene.preview import Preview, apply, find
+from .long_operator import redraw
 from .preferences import colours
+from .settings import set_preview
 
 
 def waiting(context: Context) -> Preview | None:
@@ -54,7 +56,7 @@ class JUMPS_OT_apply_preview(Operator):
         except JumpsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        settings.preview = ""
+        set_preview(context.scene, "")
         first, last = result.frame_range
         self.report({"INFO"}, f"Applied person {result.person}: frames {first} to {last}.")
         return {"FINISHED"}
@@ -75,6 +77,7 @@ class JUMPS_OT_discard_preview(Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        context.scene.jumps.preview = ""
+        set_preview(context.scene, "")
+        redraw(context, {"UI", "WINDOW"})
         self.report({"INFO"}, "Discarded the preview; nothing was changed.")
         return {"FINISHED"}

@@ -16,7 +16,7 @@ from bpy.types import Context, Event, Operator
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
 from ..model_runtime.install import Install, environment_python, machine_build, remove
-from .long_operator import LongOperator, refuse_if_running
+from .long_operator import LongOperator, redraw, refuse_if_running
 from .preferences import preferences
 from .runtime import (
     chosen_runtime,
@@ -55,6 +55,7 @@ class _Installing(LongOperator):
 
     def install(self, wheels: Path | None) -> Install:
         """Start it; raises JumpsError."""
+        close_workers()  # the files of the one in use will be replaced
         return Install(
             Path(sys.executable),
             environment_folder(),
@@ -63,13 +64,13 @@ class _Installing(LongOperator):
             log=own_folder() / "install.log",
         )
 
-    def finish(self, context: Context, _job: Install) -> str:
+    def finish(self, context: Context, job: Install) -> str:
         """Use the new environment from now on."""
-        close_workers()
         own = preferences(context)
         if own is not None:
             own.python = ""
-        return "PyTorch is installed; Upsample Skeleton uses it from now on."
+        redraw(context)
+        return job.notes.pop(0)
 
 
 class JUMPS_OT_install_runtime(_Installing, Operator):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import bpy
-from bpy.types import Context, Event, Operator, Scene, Timer
+from bpy.types import Context, Event, Operator, Timer
 
 from ..errors import JumpsError
 from ..model_runtime.engine import EngineCancelledError
 from ..model_runtime.job import Job, drain
 from .progress import shown_progress
+from .settings import changed
 
 _POLL_EVERY = 0.05  # seconds
 _WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
 _SHOW_EVERY = 0.25  # seconds; drawing costs the window more than polling does
-_REDRAWN = {"VIEW_3D": "UI", "PREFERENCES": "WINDOW"}  # areas that show progress, and where
 
 
 @dataclass
@@ -61,6 +61,7 @@ def stop_running() -> None:
     if _running is not None:
         _running.job.cancel()
         _running = None
+        changed()
 
 
 def refuse_if_running(cls: type[Any]) -> bool:
@@ -83,7 +84,9 @@ class LongOperator:
 
     _job: Job | None = None
     _timer: Timer | None = None
+    _polls = 0
     _shown_at = 0.0
+    _words: str | None = None
 
     def start(self, context: Context) -> Job:
         """Read the settings and start the work; raises JumpsError."""
@@ -136,6 +139,12 @@ class LongOperator:
     def modal(self, context: Context, event: Event) -> set[str]:
         """Step the job on each tick; Esc cancels it, everything else is the user's."""
         job = self._job
+        if self._words is not None:
+            if event.type != "TIMER":
+                return {"PASS_THROUGH"}
+            self._close(context)
+            self._tell(job, self._words)
+            return {"FINISHED"}
         if job is None or _running is None or _running.job is not job:
             # Stopped from outside: another file, or the add-on was disabled.
             self._close(context)
@@ -146,12 +155,15 @@ class LongOperator:
             return {"PASS_THROUGH"}
         try:
             if not job.poll(_WORK_FOR):
+                self._polls += 1
+                if self._polls == 2:
+                    changed()  # those who draw prepare, at a moment when nothing else happens
                 if time.monotonic() - self._shown_at > _SHOW_EVERY:
                     self._shown_at = time.monotonic()
                     redraw(context)
                 return {"PASS_THROUGH"}
-            self._close(context)
-            words = self.finish(context, job)
+            # The rest waits for the next tick: the window has enough to draw in this one.
+            self._words = self.finish(context, job)
         except EngineCancelledError:
             self._close(context)
             self.report({"INFO"}, f"{self.bl_label} was cancelled; nothing was changed.")
@@ -160,8 +172,7 @@ class LongOperator:
             self._close(context)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._tell(job, words)
-        return {"FINISHED"}
+        return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
         """Called by Blender when the window closes or another file is opened."""
@@ -180,10 +191,11 @@ class LongOperator:
             with suppress(ReferenceError, RuntimeError, TypeError, ValueError):
                 context.window_manager.event_timer_remove(self._timer)
             self._timer = None
+        changed()
         redraw(context)
 
-    def _tell(self, job: Job, words: str) -> None:
-        for note in job.notes:
+    def _tell(self, job: Job | None, words: str) -> None:
+        for note in job.notes if job is not None else ():
             self.report({"WARNING"}, note)
         self.report({"INFO"}, words)
 
@@ -207,18 +219,11 @@ class JUMPS_OT_cancel(Operator):
         return {"FINISHED"}
 
 
-def scene_by_uid(uid: int) -> Scene:
-    """The scene that a job was started for, whatever it is called now; raises JumpsError."""
-    for scene in bpy.data.scenes:
-        if scene.session_uid == uid:
-            return scene
-    raise JumpsError("The scene that this was started for is gone; nothing was changed.")
-
-
-def redraw(context: Context) -> None:
-    """Draw the places that show progress and previews again, in all windows."""
+def redraw(context: Context, regions: Set[str] = frozenset({"UI"})) -> None:
+    """Draw these regions of the 3D viewports again, and the preferences, in all windows."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions:
-                if region.type == _REDRAWN.get(area.type):
+                shows_progress = area.type == "PREFERENCES" and region.type == "WINDOW"
+                if shows_progress or (area.type == "VIEW_3D" and region.type in regions):
                     region.tag_redraw()

@@ -14,7 +14,8 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
-from .long_operator import LongOperator, refuse_if_running, scene_by_uid
+from ..scene.result import by_uid
+from .long_operator import LongOperator, refuse_if_running
 from .runtime import blender_runtime, worker
 from .settings import AUTOMATIC, FORMAT_ITEMS
 
@@ -60,7 +61,7 @@ class JUMPS_OT_read_poses(LongOperator, PoseOptions, Operator):
 
     def finish(self, _context: Context, job: WorkerJob) -> str:
         facts = job.facts
-        settings = scene_by_uid(self._scene).jumps
+        settings = by_uid(bpy.data.scenes, self._scene).jumps
         settings.source = facts["path"]
         settings.format = facts["format"]
         settings.source_fps = self.fps

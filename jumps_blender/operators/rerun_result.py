@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import bpy
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..model_runtime import ENGINES
 from ..model_runtime.client import WorkerJob
-from ..scene.result import Result, active_result, required_result
-from .long_operator import refuse_if_running, scene_by_uid
+from ..scene.result import Result, active_result, by_uid, required_result
+from .long_operator import refuse_if_running
 from .runtime import missing_package
 from .upsample_skeleton import Upsampling, missing_words, upsampling_settings
 
@@ -59,7 +60,7 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
 
     def finish(self, context: Context, job: WorkerJob) -> str:
         words = super().finish(context, job)
-        settings = scene_by_uid(self._scene).jumps
+        settings = by_uid(bpy.data.scenes, self._scene).jumps
         for key, value in self._placing.items():
             setattr(settings, key, value)
         return words

@@ -144,13 +144,26 @@ class JUMPS_PG_settings(PropertyGroup):
         name="Preview",
         description="Which upsampled sequence waits to be applied; empty if none does",
         options={"HIDDEN"},
-        update=_changed,
     )
     extend_range: BoolProperty(
         name="Extend Frame Range",
         description="Let the scene's frame range contain the whole clip",
         default=True,
     )
+
+
+def set_preview(scene: Scene, key: str) -> None:
+    """Name the scene's preview, or none.
+
+    Assigning the property would make Blender draw all of every window and evaluate the scene anew;
+    only those who draw previews need to know.
+    """
+    settings = scene.jumps
+    # Blender 5.0 keeps what add-ons register apart from custom properties.
+    apart = getattr(settings, "bl_system_properties_get", None)
+    storage = settings if apart is None else apart(do_create=True)
+    storage["preview"] = key
+    changed()
 
 
 def register() -> None:

@@ -11,8 +11,10 @@ from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
 from ..model_runtime.tasks import unpacked
 from ..scene.preview import Preview, keep, shares
-from .long_operator import LongOperator, redraw, refuse_if_running, scene_by_uid
+from ..scene.result import by_uid
+from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
+from .settings import set_preview
 
 
 class Upsampling(LongOperator):
@@ -35,8 +37,8 @@ class Upsampling(LongOperator):
     def finish(self, context: Context, job: WorkerJob) -> str:
         """Show the sequence over the viewport."""
         preview = Preview(unpacked(job.facts, job.arrays), self._settings)
-        scene_by_uid(self._scene).jumps.preview = keep(preview)
-        redraw(context)
+        set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
+        redraw(context, {"UI", "WINDOW"})
         found = ", ".join(
             f"{share:.0%} {state.name.lower()}" for state, share in shares(preview).items()
         )

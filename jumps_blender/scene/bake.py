@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -11,10 +11,9 @@ import numpy as np
 from bpy.types import Action, Object, Scene
 from numpy.typing import NDArray
 
-from ..errors import JumpsError
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
 from .keyframes import channelbag_for, write_curve
-from .result import Result
+from .result import Result, by_uid
 
 Progress = Callable[[float], None]
 
@@ -111,14 +110,6 @@ def _following(armature: Object) -> Iterator[Object]:
         yield double
     finally:
         bpy.data.objects.remove(double)
-
-
-def by_uid(items: Iterable[Any], uid: int) -> Any:
-    """What has that ``session_uid``, whatever it is called now; raises JumpsError if it is gone."""
-    for item in items:
-        if item.session_uid == uid:
-            return item
-    raise JumpsError("What this was started for has been deleted; nothing was changed.")
 
 
 def finished(steps: Generator[float, None, Any], progress: Progress | None) -> Any:

@@ -20,14 +20,13 @@ from ..errors import JumpsError
 from ..files import written_whole
 from .bake import (
     Progress,
-    by_uid,
     finished,
     rest_matrices,
     sample_steps,
     scratch_scene,
     write_pose,
 )
-from .result import Result
+from .result import Result, by_uid
 
 # Unreal leaves a root node of this name out of the skeleton; any other becomes a stray root bone.
 _ROOT_NAME = "Armature"

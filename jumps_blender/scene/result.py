@@ -245,6 +245,14 @@ def to_replace(
     return active if active in same else next(iter(same), None)
 
 
+def by_uid(items: Iterable[Any], uid: int) -> Any:
+    """What has that ``session_uid``, whatever it is called now; raises JumpsError if it is gone."""
+    for item in items:
+        if item.session_uid == uid:
+            return item
+    raise JumpsError("What this was started for has been deleted; nothing was changed.")
+
+
 def active_result(context: Context) -> Result | None:
     """The result of the active object, else of a selected one, else the scene's only one."""
     results = results_in(context.scene)

@@ -6,6 +6,7 @@ drawn over them. A draw handler exists only while there is something to draw.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from ..keypoints import JointState
 from ..operators import settings
-from ..operators.preferences import colours
-from ..scene.look import display
+from ..operators.long_operator import running
+from ..operators.preferences import colours as chosen_colours
+from ..scene.look import Colours, display
 from ..scene.preview import Figure, figure_at, find
 from ..skeletons import PARENTS
 
@@ -31,7 +33,11 @@ _WIDEST = 60.0  # of a bone's uncertainty
 _BAND_ALPHA = 0.28
 _CIRCLE = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
 
+_CHILDREN = np.array([joint for joint, parent in enumerate(PARENTS) if parent >= 0])
+_PARENTS = np.array(PARENTS)[_CHILDREN]
+
 _handler: Any = None
+_is_prepared = False
 
 Colour = tuple[float, float, float, float]
 
@@ -56,83 +62,127 @@ def previewed(context: Context) -> Figure | None:
     return figure_at(context.scene, preview, chosen.height, chosen.start_frame, chosen.use_clip_fps)
 
 
-def bone_lines(
-    context: Context, figure: Figure, pixels_per_unit: NDArray[np.float64]
-) -> tuple[list[tuple[float, ...]], list[Colour], list[float]]:
-    """The preview's bones: two places and two colours for each, and the width of its band, pixels.
+@dataclass(frozen=True)
+class Screen:
+    """How a viewport sees: what is needed to give things a size in pixels.
 
-    A bone has the colour of the joint at its end, and that joint's uncertainty: the band is one
-    standard deviation wide to each side.
+    across: (2, 3), world directions of the screen's right and up, length 1
+    depth: (4,), what a place (x, y, z, 1) is divided by when it is projected
+    wide: pixels per scene unit where that is 1
+    dpi: pixels of the screen for one pixel of the interface at scale 1
     """
-    shown = colours(context)
-    places, tints, widths = [], [], []
-    for joint, parent in enumerate(PARENTS):
-        if parent >= 0:
-            places += [tuple(figure.points[parent]), tuple(figure.points[joint])]
-            tints += [(*shown[JointState(figure.state[joint])], 1.0)] * 2
-            wide = 2 * figure.spread[joint] * pixels_per_unit[joint]
-            widths.append(float(np.clip(wide, 0.0, _WIDEST)))
-    return places, tints, widths
+
+    across: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    wide: float
+    dpi: float
+
+    @classmethod
+    def of(cls, context: Context) -> Screen:
+        """The one that is being drawn."""
+        view = context.region_data
+        return cls(
+            across=np.array(view.view_matrix.inverted())[:3, :2].T,
+            depth=np.array(view.perspective_matrix[3]),
+            wide=0.5 * context.region.width * abs(view.window_matrix[0][0]),
+            dpi=context.preferences.system.ui_scale,
+        )
+
+    def pixels_per_unit(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) pixels that a scene unit takes at each of the points (N, 3), above 0."""
+        depth = points @ self.depth[:3] + self.depth[3]
+        # Behind the viewer there is nothing to see, whatever its size.
+        return np.asarray(self.wide / np.maximum(depth, 1e-6))
+
+
+def discs(
+    screen: Screen, points: NDArray[np.float64], tints: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Triangles (T, 3) and their colours (T, 4): a disc of ``_DOT`` pixels at each point (N, 3)."""
+    radius = _DOT * screen.dpi / screen.pixels_per_unit(points)
+    rim = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], -1) @ screen.across
+    corners = points[:, None] + radius[:, None, None] * rim
+    middles = np.broadcast_to(points[:, None], corners.shape)
+    triangles = np.stack([middles, corners, np.roll(corners, -1, axis=1)], axis=2)
+    return triangles.reshape(-1, 3), np.repeat(tints, 3 * len(_CIRCLE), axis=0)
+
+
+def bones(
+    screen: Screen, points: NDArray[np.float64], tints: NDArray[np.float32], pixels: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Triangles and their colours: a band from each joint's parent to the joint.
+
+    points: (28, 3); tints: (28, 4), by the joint at the bone's end; pixels: (28,), how wide
+    """
+    start, end = points[_PARENTS], points[_CHILDREN]
+    along = (end - start) @ screen.across.T
+    length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
+    half = 0.5 * pixels[:, None] / screen.pixels_per_unit(points)[:, None] * np.ones(3)
+    left, right = start + aside * half[_CHILDREN], start - aside * half[_CHILDREN]
+    far_left, far_right = end + aside * half[_CHILDREN], end - aside * half[_CHILDREN]
+    triangles = np.stack([left, right, far_right, left, far_right, far_left], axis=1)
+    return triangles.reshape(-1, 3), np.repeat(tints[_CHILDREN], 6, axis=0)
+
+
+def figure_shapes(
+    screen: Screen, figure: Figure, colours: Colours
+) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+    """The preview, back to front: bands one standard deviation wide to each side, bones, joints.
+
+    A bone has the colour of the joint at its end, and that joint's uncertainty.
+    """
+    solid = np.array([(*colours[JointState(state)], 1.0) for state in figure.state], np.float32)
+    faint = solid * np.array((1, 1, 1, _BAND_ALPHA), np.float32)
+    spread = 2 * figure.spread * screen.pixels_per_unit(figure.points)
+    thin = np.full(len(solid), _BONE * screen.dpi)
+    return [
+        bones(screen, figure.points, faint, np.clip(spread, thin, _WIDEST * screen.dpi)),
+        bones(screen, figure.points, solid, thin),
+        discs(screen, figure.points, solid),
+    ]
 
 
 def _draw() -> None:
     context = bpy.context
     if not context.space_data.overlay.show_overlays:
         return
-    gpu.state.blend_set("ALPHA")
+    screen, shapes = Screen.of(context), []
     if context.scene.jumps.show_states:
-        _draw_dots(context, *joint_dots(context))
+        places, tints = joint_dots(context)
+        if places:
+            shapes.append(discs(screen, np.array(places), np.array(tints, np.float32)))
     figure = previewed(context)
     if figure is not None:
-        gpu.state.depth_test_set("NONE")
-        _draw_figure(context, figure)
+        shapes += figure_shapes(screen, figure, chosen_colours(context))
+    if not shapes:
+        return
+    # One call for all: under software rendering each one costs milliseconds.
+    _draw_triangles(*(np.concatenate(parts) for parts in zip(*shapes, strict=True)))
+
+
+def _draw_triangles(corners: NDArray[np.float64], tints: NDArray[np.float32]) -> None:
+    shader = gpu.shader.from_builtin("FLAT_COLOR")
+    pieces = {"pos": corners.astype(np.float32), "color": tints}
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("NONE")
+    batch_for_shader(shader, "TRIS", pieces).draw(shader)
     gpu.state.blend_set("NONE")
 
 
-def _draw_figure(context: Context, figure: Figure) -> None:
-    places, tints, widths = bone_lines(context, figure, _pixels_per_unit(context, figure.points))
-    scale = context.preferences.system.ui_scale
-    shader = gpu.shader.from_builtin("POLYLINE_FLAT_COLOR")
-    shader.bind()
-    shader.uniform_float("viewportSize", (context.region.width, context.region.height))
-    for bone, width in enumerate(widths):
-        if width > _BONE * scale:
-            ends = slice(2 * bone, 2 * bone + 2)
-            faint = [(*tint[:3], _BAND_ALPHA) for tint in tints[ends]]
-            shader.uniform_float("lineWidth", width)
-            batch_for_shader(shader, "LINES", {"pos": places[ends], "color": faint}).draw(shader)
-    shader.uniform_float("lineWidth", _BONE * scale)
-    batch_for_shader(shader, "LINES", {"pos": places, "color": tints}).draw(shader)
-    shown = colours(context)
-    dots = [(*shown[JointState(state)], 1.0) for state in figure.state]
-    _draw_dots(context, [tuple(point) for point in figure.points], dots)
+def _prepare() -> None:
+    """Draw an empty triangle where nobody sees it, as ``_draw`` will draw into a viewport.
 
-
-def _draw_dots(context: Context, places: list[tuple[float, ...]], tints: list[Colour]) -> None:
-    """Discs that face the viewer, of the same size on the screen wherever they lie."""
-    if not places:
-        return
-    points = np.array(places)
-    radius = _DOT * context.preferences.system.ui_scale / _pixels_per_unit(context, points)
-    turned = np.array(context.region_data.view_matrix.inverted())[:3, :2]
-    rim = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], -1) @ turned.T
-    corners = points[:, None] + radius[:, None, None] * rim
-    following = np.roll(corners, -1, axis=1)
-    middles = np.broadcast_to(points[:, None], corners.shape)
-    triangles = np.stack([middles, corners, following], axis=2).reshape(-1, 3)
-    colour = np.repeat(np.array(tints, np.float32), 3 * len(_CIRCLE), axis=0)
-    shader = gpu.shader.from_builtin("FLAT_COLOR")
-    pieces = {"pos": triangles.astype(np.float32), "color": colour}
-    batch_for_shader(shader, "TRIS", pieces).draw(shader)
-
-
-def _pixels_per_unit(context: Context, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) how many pixels a scene unit takes at each of the points (N, 3), above 0."""
-    view = context.region_data
-    depth = points @ np.array(view.perspective_matrix)[3, :3] + view.perspective_matrix[3][3]
-    wide = 0.5 * context.region.width * abs(view.window_matrix[0][0])
-    # Behind the viewer there is nothing to see, whatever its size.
-    return np.asarray(wide / np.maximum(depth, 1e-6))
+    The first time makes the graphics driver compile, for 40 ms under software rendering; when a
+    preview comes, Blender has enough to draw.
+    """
+    global _is_prepared
+    if not _is_prepared:
+        _is_prepared = True
+        colour = gpu.types.GPUTexture((8, 8), format="SRGB8_A8")
+        depth = gpu.types.GPUTexture((8, 8), format="DEPTH32F_STENCIL8")
+        with gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=colour).bind():
+            _draw_triangles(np.zeros((3, 3)), np.zeros((3, 4), np.float32))
 
 
 def _wanted() -> bool:
@@ -169,6 +219,8 @@ def is_drawing() -> bool:
 @persistent
 def update(*_: object) -> None:
     """Draw, or stop drawing, by what there is to draw; without a window there is nothing."""
+    if not bpy.app.background and running() is not None:
+        _prepare()
     if bpy.app.background or not _wanted():
         stop()
     else:
