@@ -1,6 +1,5 @@
 """The installed extension, driven as a user's click drives it."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,63 +15,10 @@ from jumps_blender.model_runtime import upsample_track
 from jumps_blender.scene.bake import bake
 from jumps_blender.scene.look import STATE_COLOURS
 from jumps_blender.scene.result import create_result, results_in
-from jumps_blender.skeletons import JOINT_SETS, JOINTS
-
-from .walker import walker
+from jumps_blender.skeletons import JOINTS
 
 ROOT = Path(__file__).parents[2]
 MODULE = "bl_ext.user_default.jumps_blender"
-
-
-@pytest.fixture(scope="session")
-def archive() -> Path:
-    """The extension, built by the project's own script."""
-    built = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "build_extension.py"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return Path(built.stdout.splitlines()[-1])
-
-
-@pytest.fixture
-def extension(archive: Path) -> None:
-    """The extension, installed and enabled in a fresh Blender."""
-    bpy.ops.extensions.package_install_files(
-        repo="user_default", filepath=str(archive), enable_on_install=True, overwrite=True
-    )
-
-
-@pytest.fixture
-def pose_file(tmp_path: Path) -> Path:
-    """AlphaPose's COCO-17 with two people, the first seen in 40 frames and the second in 10."""
-    names = JOINT_SETS["coco17"].joints
-    from jumps_blender.skeletons import joint_index
-
-    detections = []
-    for person, frames, shift in ((3, 40, 0.0), (8, 10, 600.0)):
-        positions = walker(frames).positions
-        for frame in range(frames):
-            joints = []
-            for name in names:
-                target = f"{name[0]}_{name.split('_')[-1]}"
-                known = target.endswith(("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
-                x, y = positions[frame, joint_index(target)] if known else (0.0, 0.0)
-                hidden = person == 3 and name == "left_wrist" and 10 <= frame < 20
-                joints += [float(x) + shift, float(y), 0.0 if hidden or not known else 0.9]
-            detections.append(
-                {
-                    "image_id": f"{frame}.jpg",
-                    "category_id": 1,
-                    "keypoints": joints,
-                    "score": 2.5,
-                    "idx": person,
-                }
-            )
-    path = tmp_path / "alphapose-results.json"
-    path.write_text(json.dumps(detections))
-    return path
 
 
 def curves() -> dict[tuple[str, str, int], np.ndarray]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -21,8 +20,6 @@ from jumps_blender.model_runtime import upsample_track
 ROOT = Path(__file__).parents[2]
 MANIFEST = "blender_manifest.toml"
 EXAMPLE = ROOT / "examples" / "karate_cmu_135_07.json"
-# Blender's own Python has these; torch's dependencies are not among them.
-IN_BLENDER = ("bpy", "numpy", "numpy.libs")
 # pip finds what a test offers it and nothing else.
 NOTHING_ELSE = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_EXTRA_INDEX_URL": ""}
 
@@ -150,21 +147,6 @@ print("upsampled in", bpy.app.version_string)
 sys.stdout.flush()
 os._exit(0)
 """
-
-
-@pytest.fixture
-def bare_blender(tmp_path: Path) -> Iterator[Path]:
-    """A Python that has Blender and what Blender brings along, and nothing else."""
-    folder = tmp_path / "bare"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    (site_packages,) = folder.glob("lib/python3*/site-packages")
-    theirs = Path(np.__file__).parents[1]
-    for name in IN_BLENDER:
-        if (theirs / name).exists():
-            (site_packages / name).symlink_to(theirs / name)
-    yield folder / "bin" / "python"
-    # pytest would keep the gigabyte that gets installed for another two runs.
-    shutil.rmtree(tmp_path)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,15 +32,13 @@ from jumps_blender.model_runtime.install import (
 )
 from jumps_blender.model_runtime.job import drain
 
+from ..fake_wheels import make_wheels
+
 ROOT = Path(__file__).parents[2]
 BASE = Path(sys.executable)
 LONG = 30.0  # seconds; what takes longer has gone wrong
 posix = pytest.mark.skipif(os.name == "nt", reason="the fake programs are scripts")
 
-TORCH = """
-from . import version
-__version__ = "2.13.0+cpu"
-"""
 FACTS = {
     "torch": "2.13.0+cpu",
     "numpy": "1.26.4",
@@ -49,31 +46,6 @@ FACTS = {
     "cuda": None,
     "gpu_works": None,
 }
-
-
-def make_wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> None:
-    info = f"{name}-{version}.dist-info"
-    files = {
-        **{f"{name}/{path}": text for path, text in files.items()},
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        for path, text in {**files, f"{info}/RECORD": record}.items():
-            wheel.writestr(path, text)
-
-
-def make_wheels(folder: Path, names: tuple[str, ...] = ("torch", "numpy", "safetensors")) -> Path:
-    folder.mkdir()
-    files = {
-        "torch": ("2.13.0+cpu", {"__init__.py": TORCH, "version.py": "cuda = None\n"}),
-        "numpy": ("1.26.4", {"__init__.py": '__version__ = "1.26.4"\n'}),
-        "safetensors": ("0.8.0", {"__init__.py": '__version__ = "0.8.0"\n'}),
-    }
-    for name in names:
-        make_wheel(folder, name, *files[name])
-    return folder
 
 
 class Watched(Install):
