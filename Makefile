@@ -12,7 +12,7 @@ BIN := .venv/bin
 FULL_PYTHON ?= $(BIN)/python
 EXAMPLE := examples/karate_cmu_135_07.json
 
-.PHONY: setup demo test bench lint extension extension-full bpy52 clean help
+.PHONY: setup demo test test-ui screenshots bench lint extension extension-full bpy52 clean help
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
@@ -27,6 +27,12 @@ demo: setup  ## the whole way on the project's own example, into build/demo/
 
 test: setup  ## all tests that need no window
 	$(BIN)/python -m pytest tests/unit tests/blender
+
+test-ui: setup  ## tests in a real Blender window, where the chroot can be made (root, Linux)
+	$(BIN)/python -m pytest tests/ui
+
+screenshots: setup  ## the documentation's pictures of Blender's window, anew
+	$(BIN)/python -m scripts.screenshots
 
 bench: setup  ## speed and memory, with ratios
 	$(BIN)/python benchmarks/keyframes.py

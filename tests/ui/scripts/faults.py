@@ -1,0 +1,189 @@
+"""What can go wrong while a job runs, one thing after the other; the window goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import bpy
+from driver import (
+    Steps,
+    click_button,
+    figures,
+    install_extension,
+    middle,
+    move,
+    note,
+    open_tab,
+    options,
+    passes,
+    press,
+    run,
+    until,
+    view,
+)
+
+MODULE = "bl_ext.user_default.jumps_blender"
+
+
+def steps() -> Steps:
+    install_extension(options["extension"])
+    work, runtime = (
+        sys.modules[f"{MODULE}.operators.{name}"] for name in ("long_operator", "runtime")
+    )
+    yield from open_tab("JUMPS", width=300)
+    yield from read(work)
+
+    def is_idle() -> bool:
+        return work.running() is None
+
+    def start(engine: str = "direct") -> Steps:
+        panel().engine = engine
+        with view().context():
+            bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+        yield from until(lambda: work.running().job.share > 0, 60.0, "the start")
+
+    def pid() -> int:
+        (found,) = [each.pid for each in runtime._workers.values() if each.pid]
+        return found
+
+    note("fault: esc")
+    # Esc, with the mouse anywhere in the window.
+    yield from start()
+    yield from move(*middle(view().main))
+    begun = time.perf_counter()
+    yield from press("ESC")
+    yield from until(is_idle, 5.0, "the end after Esc")
+    figures["esc"] = time.perf_counter() - begun
+    figures["esc_preview"] = panel().preview
+
+    note("fault: cancel")
+    # Cancel, beside the bar.
+    yield from start()
+    begun = time.perf_counter()
+    yield from click_button("jumps.cancel", across=0.9)
+    yield from until(is_idle, 5.0, "the end after Cancel")
+
+    note("fault: meanwhile")
+    # A second click while it runs.
+    yield from start()
+    figures["second_click"] = bpy.ops.jumps.upsample_skeleton.poll()
+    # Everything else may be done meanwhile.
+    with view().context():
+        bpy.ops.mesh.primitive_cube_add()
+        bpy.ops.ed.undo_push(message="cube")
+        bpy.context.object.name = "renamed"
+        bpy.context.scene.name = "Renamed scene"
+        bpy.ops.object.delete()
+        bpy.ops.ed.undo_push(message="deleted")
+    yield from move(*middle(view().main))
+    for _ in range(3):
+        yield from press("Z", ctrl=True)
+        yield from passes(5)
+    for _ in range(3):
+        yield from press("Z", ctrl=True, shift=True)
+        yield from passes(5)
+
+    note("fault: killed")
+    # kill -9
+    os.kill(pid(), signal.SIGKILL)
+    yield from until(is_idle, 5.0, "the end after the kill")
+
+    note("fault: after the kill")
+    # The next click works, and what was renamed meanwhile is found.
+    yield from start("ridge")
+    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+    with view().context():
+        bpy.ops.jumps.discard_preview()
+
+    note("fault: scene deleted")
+    # The scene in which it was started is deleted.
+    with view().context():
+        bpy.ops.scene.new(type="LINK_COPY")
+    yield from start()
+    with view().context():
+        bpy.ops.scene.delete()
+    runtime_job = work.running().job
+    runtime_job.cancel()
+    yield from until(is_idle, 5.0, "the end")
+    yield from read(work)
+    with view().context():
+        bpy.ops.scene.new(type="FULL_COPY")
+    yield from start("ridge")
+    with view().context():
+        bpy.ops.scene.delete()
+    yield from until(is_idle, 30.0, "the end after the scene was deleted")
+
+    note("fault: window closed")
+    # A window that is closed takes its job along; the other one goes on.
+    with view().context():
+        bpy.ops.wm.window_new()
+    yield from passes(20)
+    other = bpy.context.window_manager.windows[-1]
+    area = max(other.screen.areas, key=lambda area: area.width * area.height)
+    area.type = "VIEW_3D"
+    yield from passes(5)
+    panel().engine = "direct"
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=other, area=area, region=region):
+        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+    yield from until(lambda: work.running().job.share > 0, 60.0, "the start")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+        bpy.ops.wm.window_close()
+    yield from until(is_idle, 10.0, "the end after the window was closed")
+    figures["windows"] = len(bpy.context.window_manager.windows)
+
+    note("fault: hung")
+    # A worker that hangs.
+    yield from start()
+    for each in runtime._workers.values():
+        if each.pid:
+            each.process().silence_seconds = 1.0
+    os.kill(pid(), signal.SIGSTOP)
+    yield from until(is_idle, 20.0, "the end of the worker that hangs")
+
+    # Pythons that print garbage, or exit at once.
+    own = bpy.context.preferences.addons[MODULE].preferences
+    for name, script in (("garbage", "echo Hello; cat"), ("exits", "echo no >&2; exit 7")):
+        note(f"fault: {name}")
+        program = Path(bpy.app.tempdir) / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        own.python = str(program)
+        panel().engine = "direct"
+        with view().context():
+            bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+        yield from until(is_idle, 20.0, f"the end of the worker that {name}")
+    own.python = ""
+
+    note("fault: new file")
+    # A new file in mid-job.
+    yield from start()
+    with view().context():
+        bpy.ops.wm.read_homefile(app_template="")
+    yield from passes(20)
+    yield from until(is_idle, 5.0, "the end after a new file")
+    figures["new_file"] = [len(panel().people), panel().preview]
+    figures["drawing"] = sys.modules[f"{MODULE}.ui.overlay"].is_drawing()
+    yield from open_tab("JUMPS")
+    yield from read(work)
+    yield from start("ridge")
+    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+    note("went through all faults")
+
+
+def panel() -> Any:
+    return bpy.context.window_manager.windows[0].scene.jumps
+
+
+def read(work: Any) -> Steps:
+    with view().context():
+        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{options['file']}")
+    yield from until(lambda: panel().people and work.running() is None, 30.0, "the import")
+
+
+run(steps, seconds=options["limit"])
