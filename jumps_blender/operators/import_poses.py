@@ -24,7 +24,7 @@ class JUMPS_OT_import_poses(PoseOptions, Operator, ImportHelper):
     bl_idname = "jumps.import_poses"
     bl_label = "Import Poses"
     # What changes data, and is undone, is the reading.
-    bl_options: ClassVar[set[str]] = {"REGISTER", "PRESET"}
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     filter_glob: StringProperty(
         default=";".join(f"*{suffix}" for suffix in _SUFFIXES), options={"HIDDEN"}

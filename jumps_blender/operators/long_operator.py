@@ -35,11 +35,11 @@ class Running:
     started: float = field(default_factory=time.monotonic)
 
     def words(self) -> str:
-        """How far it is: what is done, the frames, the time left."""
+        """How far it is: the frames, or what is done, and the time left."""
         words = [self.job.status]
         share = self.job.share
         if self.frames and share > 0:
-            words.append(f"{round(share * self.frames)} of {self.frames} frames")
+            words = [f"{round(share * self.frames)} of {self.frames} frames"]
         spent = time.monotonic() - self.started
         if share > 0.02 and spent > 1.0:
             left = spent / share - spent

@@ -77,6 +77,7 @@ class JUMPS_PG_settings(PropertyGroup):
     person_index: IntProperty(name="Person", description="The person to upsample")
     engine: EnumProperty(
         name="Engine",
+        translation_context="JUMPS",
         description="How the joints that the file lacks are found; decides how natural the hidden "
         "limbs move",
         items=[(name, name.capitalize(), words) for name, words in ENGINES.items()],

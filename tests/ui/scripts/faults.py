@@ -45,13 +45,12 @@ def steps() -> Steps:
         panel().engine = engine
         with view().context():
             bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-        yield from until(lambda: work.running().job.share > 0, 60.0, "the start")
+        yield from until(lambda: is_idle() or work.running().job.share > 0, 60.0, "the start")
 
     def pid() -> int:
         (found,) = [each.pid for each in runtime._workers.values() if each.pid]
         return found
 
-    note("fault: esc")
     # Esc, with the mouse anywhere in the window.
     yield from start()
     yield from move(*middle(view().main))
@@ -60,15 +59,15 @@ def steps() -> Steps:
     yield from until(is_idle, 5.0, "the end after Esc")
     figures["esc"] = time.perf_counter() - begun
     figures["esc_preview"] = panel().preview
+    said("esc")
 
-    note("fault: cancel")
     # Cancel, beside the bar.
     yield from start()
     begun = time.perf_counter()
-    yield from click_button("jumps.cancel", across=0.9)
+    yield from click_button("jumps.cancel", across=0.83)
     yield from until(is_idle, 5.0, "the end after Cancel")
+    said("cancel")
 
-    note("fault: meanwhile")
     # A second click while it runs.
     yield from start()
     figures["second_click"] = bpy.ops.jumps.upsample_skeleton.poll()
@@ -88,37 +87,27 @@ def steps() -> Steps:
         yield from press("Z", ctrl=True, shift=True)
         yield from passes(5)
 
-    note("fault: killed")
     # kill -9
     os.kill(pid(), signal.SIGKILL)
     yield from until(is_idle, 5.0, "the end after the kill")
+    said("killed")
 
-    note("fault: after the kill")
     # The next click works, and what was renamed meanwhile is found.
     yield from start("ridge")
     yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
     with view().context():
         bpy.ops.jumps.discard_preview()
 
-    note("fault: scene deleted")
     # The scene in which it was started is deleted.
     with view().context():
-        bpy.ops.scene.new(type="LINK_COPY")
+        bpy.ops.scene.new(type="FULL_COPY")
+    yield from read(work, options["short"])
     yield from start()
     with view().context():
         bpy.ops.scene.delete()
-    runtime_job = work.running().job
-    runtime_job.cancel()
-    yield from until(is_idle, 5.0, "the end")
-    yield from read(work)
-    with view().context():
-        bpy.ops.scene.new(type="FULL_COPY")
-    yield from start("ridge")
-    with view().context():
-        bpy.ops.scene.delete()
-    yield from until(is_idle, 30.0, "the end after the scene was deleted")
+    yield from until(is_idle, 60.0, "the end after the scene was deleted")
+    said("scene deleted")
 
-    note("fault: window closed")
     # A window that is closed takes its job along; the other one goes on.
     with view().context():
         bpy.ops.wm.window_new()
@@ -137,7 +126,6 @@ def steps() -> Steps:
     yield from until(is_idle, 10.0, "the end after the window was closed")
     figures["windows"] = len(bpy.context.window_manager.windows)
 
-    note("fault: hung")
     # A worker that hangs.
     yield from start()
     for each in runtime._workers.values():
@@ -145,11 +133,11 @@ def steps() -> Steps:
             each.process().silence_seconds = 1.0
     os.kill(pid(), signal.SIGSTOP)
     yield from until(is_idle, 20.0, "the end of the worker that hangs")
+    said("hung")
 
     # Pythons that print garbage, or exit at once.
     own = bpy.context.preferences.addons[MODULE].preferences
     for name, script in (("garbage", "echo Hello; cat"), ("exits", "echo no >&2; exit 7")):
-        note(f"fault: {name}")
         program = Path(bpy.app.tempdir) / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
@@ -158,9 +146,9 @@ def steps() -> Steps:
         with view().context():
             bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
         yield from until(is_idle, 20.0, f"the end of the worker that {name}")
+        said(name)
     own.python = ""
 
-    note("fault: new file")
     # A new file in mid-job.
     yield from start()
     with view().context():
@@ -176,13 +164,27 @@ def steps() -> Steps:
     note("went through all faults")
 
 
+def said(what: str) -> None:
+    """Note down what Blender has reported since the last time, as its Info editor lists it."""
+    window = bpy.context.window_manager.windows[0]
+    area = min(window.screen.areas, key=lambda area: area.y + area.x)
+    kind, area.type = area.type, "INFO"
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.info.select_all(action="SELECT")
+        bpy.ops.info.report_copy()
+        figures.setdefault("said", {})[what] = window.id_data.clipboard.splitlines()
+        bpy.ops.info.report_delete()
+    area.type = kind
+
+
 def panel() -> Any:
     return bpy.context.window_manager.windows[0].scene.jumps
 
 
-def read(work: Any) -> Steps:
+def read(work: Any, name: str = "") -> Steps:
     with view().context():
-        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{options['file']}")
+        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{name or options['file']}")
     yield from until(lambda: panel().people and work.running() is None, 30.0, "the import")
 
 
