@@ -12,7 +12,7 @@ from bpy.types import Action, Object, Scene
 from numpy.typing import NDArray
 
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
-from .keyframes import channelbag_for, write_curve
+from .keyframes import assign, new_channelbag, write_curve
 from .result import Result, by_uid
 
 Progress = Callable[[float], None]
@@ -33,19 +33,30 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
 def bake_steps(result: Result) -> Generator[float, None, Action]:
     """The same in pieces of some hundredths of a second; yields the share done, returns the action.
 
-    The last piece writes all keys. Between pieces the user may undo, rename or delete anything:
-    JumpsError when the armature is gone.
+    The last piece hands the new action to the armature. Between pieces the user may undo, rename or
+    delete anything: JumpsError when the armature is gone.
     """
     uid, result_id = result.armature.session_uid, result.id
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     matrices, _ = yield from sample_steps(result.armature, frames, following=True)
     armature = by_uid(bpy.data.objects, uid)
-    animation = armature.animation_data_create()
-    previous = animation.action
     action = bpy.data.actions.new(f"{armature.name} Bake")
     action["jumps_result"] = result_id
-    write_pose(action, armature, frames, matrices)
+    action_uid = action.session_uid
+    new_channelbag(action, armature.name)
+    try:
+        for share in _keyed_steps(action_uid, uid, frames, matrices):
+            yield 0.9 + 0.1 * share
+        armature, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
+    except BaseException:
+        for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
+            bpy.data.actions.remove(left)
+        raise
+    animation = armature.animation_data_create()
+    previous = animation.action
+    assign(action, armature)
+    _use_quaternions(armature)
     _mute(armature, True)
     if previous is not None and previous.get("jumps_result") == result_id and not previous.users:
         name = previous.name
@@ -155,18 +166,38 @@ def write_pose(
     matrices: (F, B, 4, 4), armature space, in the order of ``pose.bones``; scale and shear are
         dropped
     """
+    new_channelbag(action, armature.name)
+    finished(_keyed_steps(action.session_uid, armature.session_uid, frames, matrices), None)
+    assign(action, armature)
+    _use_quaternions(armature)
+
+
+def _keyed_steps(
+    action_uid: int, uid: int, frames: NDArray[np.integer], matrices: NDArray[np.float64]
+) -> Generator[float, None, None]:
+    """Fill the action's newest channelbag with an armature's bones, one at a time."""
+    armature = by_uid(bpy.data.objects, uid)
     bones = list(armature.pose.bones)
+    paths = [
+        (bone.path_from_id("location"), bone.path_from_id("rotation_quaternion")) for bone in bones
+    ]
     parents = [bones.index(bone.parent) if bone.parent is not None else -1 for bone in bones]
     location, rotation = local_channels(rest_matrices(armature), parents, matrices)
-    channelbag = channelbag_for(action, armature)
-    for index, bone in enumerate(bones):
-        bone.rotation_mode = "QUATERNION"
-        bone.scale = (1.0, 1.0, 1.0)
-        place, turn = bone.path_from_id("location"), bone.path_from_id("rotation_quaternion")
+    for index, (place, turn) in enumerate(paths):
+        action = by_uid(bpy.data.actions, action_uid)
+        channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
         for axis in range(3):
             write_curve(channelbag, place, axis, frames, location[:, index, axis])
         for component in range(4):
             write_curve(channelbag, turn, component, frames, rotation[:, index, component])
+        yield (index + 1) / len(paths)
+
+
+def _use_quaternions(armature: Object) -> None:
+    """What the keys are for, and nothing beside them."""
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+        bone.scale = (1.0, 1.0, 1.0)
 
 
 def local_channels(

@@ -20,13 +20,24 @@ MAX_FRAME = 1_048_574
 
 def channelbag_for(action: Action, owner: Object) -> ActionChannelbag:
     """A new, empty channelbag in ``action`` that animates ``owner``, through a slot of its own."""
+    channelbag = new_channelbag(action, owner.name)
+    assign(action, owner)
+    return channelbag
+
+
+def new_channelbag(action: Action, name: str) -> ActionChannelbag:
+    """A new, empty channelbag in ``action``, with a slot that no object uses yet."""
     if not action.layers:
         action.layers.new("Layer").strips.new(type="KEYFRAME")
-    slot = action.slots.new(id_type="OBJECT", name=owner.name)
+    slot = action.slots.new(id_type="OBJECT", name=name)
+    return action.layers[0].strips[0].channelbag(slot, ensure=True)
+
+
+def assign(action: Action, owner: Object) -> None:
+    """Let the action's newest slot animate ``owner``."""
     animation = owner.animation_data_create()
     animation.action = action
-    animation.action_slot = slot
-    return action.layers[0].strips[0].channelbag(slot, ensure=True)
+    animation.action_slot = action.slots[-1]
 
 
 def write_curve(

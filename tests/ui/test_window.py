@@ -69,7 +69,7 @@ def test_a_dropped_file_is_imported_once_its_popup_is_confirmed(
 
 
 def test_looks(run_in_window: RunInWindow) -> None:
-    result = run_in_window("looks")
+    result = run_in_window("looks", files=[EXAMPLE], file=EXAMPLE.name)
     looks = {
         name: result.picture(name, result.figures[name])
         for name in ("dark", "light", "large", "japanese")

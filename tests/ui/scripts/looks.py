@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import bpy
 from driver import (
     Steps,
@@ -13,6 +16,7 @@ from driver import (
     options,
     run,
     screenshot,
+    until,
     use_language,
     use_light_theme,
     use_scale,
@@ -22,8 +26,20 @@ from driver import (
 
 def steps() -> Steps:
     install_extension(options["extension"])
+    bpy.data.batch_remove(list(bpy.data.objects))
     yield from maximise_view()
     yield from open_tab("JUMPS")
+    work = sys.modules["bl_ext.user_default.jumps_blender.operators.long_operator"]
+    panel: Any = bpy.context.scene.jumps
+    with view().context():
+        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{options['file']}")
+    yield from until(lambda: panel.people and work.running() is None, 30.0, "the import")
+    panel.engine = "ridge"
+    with view().context():
+        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+    yield from until(lambda: panel.preview and work.running() is None, 30.0, "the preview")
+    with view().context():
+        bpy.ops.view3d.view_axis(type="FRONT")
     yield from look("dark")
     yield from use_light_theme()
     yield from look("light")
