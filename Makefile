@@ -29,7 +29,7 @@ test: setup  ## all tests that need no window
 	$(BIN)/python -m pytest tests/unit tests/blender
 
 test-ui: setup  ## tests in a real Blender window, where the chroot can be made (root, Linux)
-	$(BIN)/python -m pytest tests/ui
+	$(BIN)/python -m pytest tests/ui -rP
 
 screenshots: setup  ## the documentation's pictures of Blender's window, anew
 	$(BIN)/python -m scripts.screenshots

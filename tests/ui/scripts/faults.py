@@ -102,7 +102,10 @@ def steps() -> Steps:
     with view().context():
         bpy.ops.scene.new(type="FULL_COPY")
     yield from read(work, options["short"])
-    yield from start()
+    panel().engine = "direct"
+    with view().context():
+        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+    yield from passes(2)
     with view().context():
         bpy.ops.scene.delete()
     yield from until(is_idle, 60.0, "the end after the scene was deleted")
