@@ -86,11 +86,15 @@ class LongOperator:
     _timer: Timer | None = None
     _polls = 0
     _shown_at = 0.0
+    _is_prepared = False
     _words: str | None = None
 
     def start(self, context: Context) -> Job:
         """Read the settings and start the work; raises JumpsError."""
         raise NotImplementedError
+
+    def prepare(self, job: Any) -> None:
+        """Compute from the job's outcome what ``finish`` will need; changes no data."""
 
     def finish(self, context: Context, job: Any) -> str:
         """Take over what the job that ``start`` made has found, and tell it; raises JumpsError.
@@ -109,6 +113,7 @@ class LongOperator:
             with shown_progress(context) as progress:
                 job = self.start(context)
                 drain(job, progress)
+            self.prepare(job)
             words = self.finish(context, job)
         except JumpsError as error:
             self.report({"ERROR"}, str(error))
@@ -162,7 +167,11 @@ class LongOperator:
                     self._shown_at = time.monotonic()
                     redraw(context)
                 return {"PASS_THROUGH"}
-            # The rest waits for the next tick: the window has enough to draw in this one.
+            # One thing in each tick, because the window has enough to draw after each.
+            if not self._is_prepared:
+                self._is_prepared = True
+                self.prepare(job)
+                return {"PASS_THROUGH"}
             self._words = self.finish(context, job)
         except EngineCancelledError:
             self._close(context)

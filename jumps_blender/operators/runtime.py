@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,15 @@ def missing_package(context: Context, engine: str) -> str | None:
     if runtime.python == Path(sys.executable):
         return next((name for name in needed if importlib.util.find_spec(name) is None), None)
     return None
+
+
+@cache
+def own_version(package: str) -> str:
+    """The version of a package in Blender's own Python, which isn't imported; empty if unknown."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def described(runtime: Runtime) -> dict[str, Any] | None:

@@ -34,9 +34,14 @@ class Upsampling(LongOperator):
         """See ``LongOperator.frames``."""
         return self._frames
 
-    def finish(self, context: Context, job: WorkerJob) -> str:
+    def prepare(self, job: WorkerJob) -> None:
+        """See ``LongOperator.prepare``."""
+        self._preview = Preview(unpacked(job.facts, job.arrays), self._settings)
+        self._preview.plane(1.0)
+
+    def finish(self, context: Context, _job: WorkerJob) -> str:
         """Show the sequence over the viewport."""
-        preview = Preview(unpacked(job.facts, job.arrays), self._settings)
+        preview = self._preview
         set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
         redraw(context, {"UI", "WINDOW"})
         found = ", ".join(

@@ -17,7 +17,9 @@ from .result import Result, by_uid
 
 Progress = Callable[[float], None]
 
-_PIECE = 32  # frames; fewer lose more to setting up, more make the window wait
+# Frames per piece of work: fewer lose more to setting up, more make the window wait.
+_PIECE = 32
+_CHANNELS = 256
 
 
 def bake(result: Result, progress: Progress | None = None) -> Action:
@@ -175,14 +177,21 @@ def write_pose(
 def _keyed_steps(
     action_uid: int, uid: int, frames: NDArray[np.integer], matrices: NDArray[np.float64]
 ) -> Generator[float, None, None]:
-    """Fill the action's newest channelbag with an armature's bones, one at a time."""
+    """Fill the action's newest channelbag with all bones; some frames, then one bone, at a time."""
     armature = by_uid(bpy.data.objects, uid)
     bones = list(armature.pose.bones)
     paths = [
         (bone.path_from_id("location"), bone.path_from_id("rotation_quaternion")) for bone in bones
     ]
     parents = [bones.index(bone.parent) if bone.parent is not None else -1 for bone in bones]
-    location, rotation = local_channels(rest_matrices(armature), parents, matrices)
+    rest = rest_matrices(armature)
+    location = np.empty((*matrices.shape[:2], 3))
+    rotation = np.empty((*matrices.shape[:2], 4))
+    for start in range(0, len(frames), _CHANNELS):
+        piece = slice(start, start + _CHANNELS)
+        location[piece], rotation[piece] = local_channels(rest, parents, matrices[piece])
+        yield 0.5 * start / len(frames)
+    rotation = _continuous(rotation)
     for index, (place, turn) in enumerate(paths):
         action = by_uid(bpy.data.actions, action_uid)
         channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
@@ -190,7 +199,7 @@ def _keyed_steps(
             write_curve(channelbag, place, axis, frames, location[:, index, axis])
         for component in range(4):
             write_curve(channelbag, turn, component, frames, rotation[:, index, component])
-        yield (index + 1) / len(paths)
+        yield 0.5 + 0.5 * (index + 1) / len(paths)
 
 
 def _use_quaternions(armature: Object) -> None:

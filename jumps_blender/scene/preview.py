@@ -55,7 +55,7 @@ class Figure:
     """A preview at one moment.
 
     points: (28, 3), world; state: (28,), JointState; spread: (28,), scene units, one standard
-    deviation
+    deviation, 0 for what was observed
     """
 
     points: NDArray[np.float64]
@@ -103,7 +103,9 @@ def figure_at(
     points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
     nearest = after if share >= 0.5 else before
     size = plane.units_per_pixel * float(np.mean(place.to_scale()))
-    return Figure(points, sequence.state[nearest], sequence.uncertainty[nearest] * size)
+    state = sequence.state[nearest]
+    spread = np.where(state == JointState.OBSERVED, 0.0, sequence.uncertainty[nearest] * size)
+    return Figure(points, state, spread)
 
 
 def placement(scene: Scene, preview: Preview) -> Matrix:

@@ -112,14 +112,15 @@ def bones(
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Triangles and their colours: a band from each joint's parent to the joint.
 
-    points: (28, 3); tints: (28, 4), by the joint at the bone's end; pixels: (28,), how wide
+    points: (28, 3); tints: (28, 4), by the joint at the bone's end; pixels: (28,), how wide the
+    band is where it meets each joint
     """
     start, end = points[_PARENTS], points[_CHILDREN]
     along = (end - start) @ screen.across.T
     length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
     aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
-    half = 0.5 * pixels[:, None] / screen.pixels_per_unit(points)[:, None] * np.ones(3)
-    left, right = start + aside * half[_CHILDREN], start - aside * half[_CHILDREN]
+    half = (0.5 * pixels / screen.pixels_per_unit(points))[:, None]
+    left, right = start + aside * half[_PARENTS], start - aside * half[_PARENTS]
     far_left, far_right = end + aside * half[_CHILDREN], end - aside * half[_CHILDREN]
     triangles = np.stack([left, right, far_right, left, far_right, far_left], axis=1)
     return triangles.reshape(-1, 3), np.repeat(tints[_CHILDREN], 6, axis=0)
@@ -130,7 +131,7 @@ def figure_shapes(
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
     """The preview, back to front: bands one standard deviation wide to each side, bones, joints.
 
-    A bone has the colour of the joint at its end, and that joint's uncertainty.
+    A bone has the colour of the joint at its end.
     """
     solid = np.array([(*colours[JointState(state)], 1.0) for state in figure.state], np.float32)
     faint = solid * np.array((1, 1, 1, _BAND_ALPHA), np.float32)

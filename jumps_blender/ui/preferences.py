@@ -18,6 +18,7 @@ from ..operators.runtime import (
     described,
     environment_folder,
     missing_package,
+    own_version,
 )
 from .progress import draw_running
 
@@ -50,13 +51,14 @@ def _draw_runtime(layout: UILayout, context: Context) -> None:
     else:
         where = str(runtime.python)
     box = layout.box().column()
-    box.label(text=f"From {where}", icon="CONSOLE", translate=False)
+    box.label(text=f"PyTorch from {where}", icon="CONSOLE", translate=False)
     if facts is not None:
         box.label(text=runtime_words(facts), icon="ERROR" if lacks else "CHECKMARK")
     elif lacks:
         box.label(text=f"No {'PyTorch' if lacks == 'torch' else lacks} found", icon="ERROR")
     else:
-        box.label(text="Found; look to see its version and devices", icon="CHECKMARK")
+        version = own_version("torch") if runtime == blender_runtime() else ""
+        box.label(text=f"PyTorch {version} found; look for its devices", icon="CHECKMARK")
     if not draw_running(box, JUMPS_OT_install_runtime, JUMPS_OT_install_wheels):
         row = box.row()
         row.operator(JUMPS_OT_check_runtime.bl_idname, icon="VIEWZOOM")

@@ -53,8 +53,10 @@ def test_the_preview_stands_where_apply_puts_it(unit: float) -> None:
         joints = np.array([empty.matrix_world.translation for empty in result.empties])
         assert each.points == pytest.approx(joints, abs=1e-5 / unit)
         assert each.spread.shape == (28,)
+    size = result.root["jumps_units_per_pixel"]
+    observed = preview.sequence.state[0] == JointState.OBSERVED
     assert shown[0].spread == pytest.approx(
-        preview.sequence.uncertainty[0] * result.root["jumps_units_per_pixel"]
+        np.where(observed, 0.0, preview.sequence.uncertainty[0] * size)
     )
 
 
@@ -67,8 +69,9 @@ def test_the_preview_of_a_result_that_is_run_again_stands_where_that_was_put() -
     bpy.context.view_layer.update()
     moved = figure(preview)
     assert moved.points == pytest.approx(2 * before + (3.0, 2.0, 1.0), abs=1e-5)
-    assert moved.spread == pytest.approx(
-        2 * preview.sequence.uncertainty[0] * result.root["jumps_units_per_pixel"]
+    pelvis = joint_index("pelvis")
+    assert moved.spread[pelvis] == pytest.approx(
+        2 * preview.sequence.uncertainty[0, pelvis] * result.root["jumps_units_per_pixel"]
     )
 
 
@@ -156,10 +159,13 @@ def test_bones_have_the_width_of_their_uncertainty_and_the_colour_of_their_state
     row = [joint for joint, parent in enumerate(PARENTS) if parent >= 0].index(wide)
     corners = bands[0].reshape(27, 6, 3)[row]
     parent = shown.points[PARENTS[wide]]
-    # One standard deviation of 20 pixels to each side, across the bone.
-    aside = corners[0] - corners[1]
+    # One standard deviation of 20 pixels to each side of the wrist, across the bone, and thin at
+    # the elbow, which is certain.
+    aside = corners[5] - corners[2]
     assert np.linalg.norm(aside) * 100 == pytest.approx(40.0)
     assert aside @ (shown.points[wide] - parent) == pytest.approx(0.0, abs=1e-6)
+    assert (corners[5] + corners[2]) / 2 == pytest.approx(shown.points[wide])
+    assert np.linalg.norm(corners[0] - corners[1]) * 100 == pytest.approx(5.0)
     assert (corners[0] + corners[1]) / 2 == pytest.approx(parent)
     thin = lines[0].reshape(27, 6, 3)
     assert np.linalg.norm(thin[:, 0] - thin[:, 1], axis=1) * 100 == pytest.approx(5.0)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from .test_window import ALPHAPOSE, EXAMPLE, RunInWindow, changed, colours, contrast
-from .window import Result
+from .window import Result, repeated
 
 
 @pytest.fixture
 def long_clip(tmp_path: Path) -> Path:
-    """5 000 frames: the project's example, again and again."""
-    frames = json.loads(EXAMPLE.read_text())
-    path = tmp_path / "long.json"
-    path.write_text(
-        json.dumps([{**frames[n % len(frames)], "image_id": f"{n}.jpg"} for n in range(5000)])
-    )
-    return path
+    return repeated(EXAMPLE, 5000, tmp_path / "long.json")
 
 
 WAY = {"scrub": [0.2, 0.5], "look_at": (0.3, 0.0, 1.2), "distance": 5.0, "smooth": False}

@@ -80,6 +80,14 @@ def build_extension() -> Path:
     return Path(done.stdout.splitlines()[-1])
 
 
+def repeated(example: Path, frames: int, path: Path) -> Path:
+    """An AlphaPose file as long as is asked for: the example's frames, again and again."""
+    once = json.loads(example.read_text(encoding="utf-8"))
+    clip = [{**once[n % len(once)], "image_id": f"{n}.jpg"} for n in range(frames)]
+    path.write_text(json.dumps(clip), encoding="utf-8")
+    return path
+
+
 def run_in_window(
     script: str,
     folder: Path,

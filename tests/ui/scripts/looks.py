@@ -14,6 +14,7 @@ from driver import (
     maximise_view,
     open_tab,
     options,
+    redraws,
     run,
     screenshot,
     until,
@@ -49,6 +50,20 @@ def steps() -> Steps:
     yield from use_language("ja_JP")
     yield from look("japanese")
     figures["object_in_japanese"] = bpy.app.translations.pgettext_iface("Object")
+    yield from use_language("en_US")
+    yield from preferences()
+
+
+def preferences() -> Steps:
+    """The add-on's preferences, where the viewport was."""
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "JUMPS"
+    area = view().area
+    area.type = "PREFERENCES"
+    yield from redraws(2)
+    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.jumps_blender")
+    yield from screenshot("preferences")
+    figures["preferences"] = box(area)
 
 
 def look(name: str) -> Steps:
