@@ -96,6 +96,11 @@ def test_what_goes_wrong_meanwhile_is_a_message(
     assert "has not answered for 1 s and was ended" in reports(result, "hung")
     assert "said what cannot be understood" in reports(result, "garbage")
     assert "ended at once (code 7): no; choose another Python" in reports(result, "exits")
+    assert "has been deleted; nothing was changed" in reports(result, "undone bake")
+    # Blender's camera, cube and light.
+    assert result.figures["undone_bake"] == [3, 0, 1]
+    assert reports(result, "cancelled bake").startswith("Bake to Armature was cancelled")
+    assert result.figures["cancelled_bake"] == [1, 1, False]
     assert result.figures["new_file"] == [0, ""]
     assert result.figures["drawing"] is False
 
@@ -112,3 +117,15 @@ def test_again_and_again_leaves_nothing_behind(run_in_window: RunInWindow) -> No
     assert memory[-1] < 1.05 * memory[0]
     assert result.figures["drawing"] == [False, False]
     assert result.figures["processes"] == 0
+
+
+def test_import_from_the_file_browser_and_the_panel_without_pytorch(
+    run_in_window: RunInWindow,
+) -> None:
+    result = run_in_window("browse", files=[EXAMPLE], file=EXAMPLE.name)
+    assert result.figures["people"] == 1
+    assert result.figures["modal"] == 0
+    # Where Upsample Skeleton stood there is what mends it.
+    assert {"jumps.install_runtime", "jumps.install_wheels"} <= set(result.figures["without"])
+    assert "jumps.upsample_skeleton" not in result.figures["without"]
+    assert colours(result.picture("without_pytorch", result.figures["sidebar"])) > 50

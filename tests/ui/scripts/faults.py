@@ -91,12 +91,44 @@ def steps() -> Steps:
     os.kill(pid(), signal.SIGKILL)
     yield from until(is_idle, 5.0, "the end after the kill")
     said("killed")
+    yield from press("ESC")  # the popup that shows an error takes keys
 
     # The next click works, and what was renamed meanwhile is found.
     yield from start("ridge")
     yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
     with view().context():
         bpy.ops.jumps.discard_preview()
+
+    # Undo takes away what is being baked.
+    yield from start("ridge")
+    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+    with view().context():
+        bpy.ops.jumps.apply_preview("INVOKE_DEFAULT", True)
+    yield from passes(5)
+    with view().context():
+        bpy.ops.jumps.bake_to_armature("INVOKE_DEFAULT")
+    yield from until(lambda: work.running().job.share > 0.1, 30.0, "the bake")
+    yield from move(*middle(view().main))
+    yield from press("Z", ctrl=True)
+    yield from until(is_idle, 30.0, "the end of the bake")
+    said("undone bake")
+    yield from press("ESC")
+    figures["undone_bake"] = [len(bpy.data.objects), len(bpy.data.actions), len(bpy.data.scenes)]
+    # Esc leaves the armature as it was.
+    yield from press("Z", ctrl=True, shift=True)
+    yield from until(lambda: active_armature() is not None, 10.0, "the redo")
+    with view().context():
+        bpy.ops.jumps.bake_to_armature("INVOKE_DEFAULT")
+    yield from until(lambda: work.running().job.share > 0.1, 30.0, "the bake")
+    yield from press("ESC")
+    yield from until(is_idle, 5.0, "the end of the bake")
+    said("cancelled bake")
+    armature = active_armature()
+    figures["cancelled_bake"] = [
+        len(bpy.data.actions),
+        len(bpy.data.scenes),
+        any(c.mute for bone in armature.pose.bones for c in bone.constraints),
+    ]
 
     # The scene in which it was started is deleted.
     with view().context():
@@ -179,6 +211,10 @@ def said(what: str) -> None:
         figures.setdefault("said", {})[what] = window.id_data.clipboard.splitlines()
         bpy.ops.info.report_delete()
     area.type = kind
+
+
+def active_armature() -> Any:
+    return next((item for item in bpy.data.objects if item.type == "ARMATURE"), None)
 
 
 def panel() -> Any:
