@@ -42,6 +42,11 @@ def main() -> None:
             names = ("dark", "light", "japanese", "large")
             panels = [looks.picture(name, looks.figures[name]) for name in names]
             keep(side_by_side(panels), IMAGES / "looks.png")
+            bare = take("browse", Path(folder) / "bare")
+            keep(
+                bare.picture("without_pytorch", bare.figures["sidebar"]),
+                IMAGES / "without_pytorch.png",
+            )
             keep(
                 looks.picture("preferences", looks.figures["preferences"]),
                 IMAGES / "preferences.png",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import bpy
 from bpy.types import Context, Menu, Operator, Panel, PropertyGroup, UILayout, UIList
 
 from ..keypoints import JointState
@@ -263,9 +264,13 @@ def _draw_install(layout: UILayout, package: str) -> None:
     name = "PyTorch" if package == "torch" else package
     box.label(text=f"Upsampling needs {name}.", icon="ERROR")
     installers: tuple[type[Operator], ...] = (JUMPS_OT_install_runtime, JUMPS_OT_install_wheels)
-    if not draw_running(box, *installers):
-        for operator in installers:
-            box.operator(operator.bl_idname, icon="IMPORT")
+    if draw_running(box, *installers):
+        return
+    if not bpy.app.online_access:
+        show = box.operator("screen.userpref_show", text="Allow Online Access", icon="INTERNET")
+        show.section = "SYSTEM"
+    for operator in installers:
+        box.operator(operator.bl_idname, icon="IMPORT")
 
 
 def _title(result: Any) -> str:
