@@ -181,6 +181,9 @@ class LongOperator:
             self._close(context)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        except BaseException:
+            self._close(context)  # a bug of ours must not leave everything greyed
+            raise
         return {"PASS_THROUGH"}
 
     def cancel(self, context: Context) -> None:
