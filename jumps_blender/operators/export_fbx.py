@@ -17,7 +17,7 @@ from ..errors import JumpsError
 from ..model_runtime.job import SteppedJob
 from ..scene.export import export_steps
 from ..scene.result import required_result
-from .long_operator import LongOperator
+from .long_operator import LongOperator, hand_over
 from .needs_result import NeedsResult
 
 
@@ -46,14 +46,7 @@ class JUMPS_OT_export_fbx(NeedsResult, Operator, ExportHelper):
         return ExportHelper.invoke(self, context, event)
 
     def execute(self, _context: Context) -> set[str]:
-        way = "INVOKE_DEFAULT" if self._in_window else "EXEC_DEFAULT"
-        try:
-            outcome = bpy.ops.jumps.write_fbx(way, filepath=self.filepath)
-        except RuntimeError as error:
-            # The other operator has failed and said why; its report is ours.
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
-            return {"CANCELLED"}
-        return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+        return hand_over(self, bpy.ops.jumps.write_fbx, self._in_window, filepath=self.filepath)
 
 
 class JUMPS_OT_write_fbx(NeedsResult, LongOperator, Operator):

@@ -12,7 +12,7 @@ from bpy.props import CollectionProperty, StringProperty
 from bpy.types import Context, Event, FileHandler, Operator, OperatorFileListElement
 from bpy_extras.io_utils import ImportHelper
 
-from .long_operator import refuse_if_running
+from .long_operator import hand_over, refuse_if_running
 from .read_poses import PoseOptions
 
 _SUFFIXES = (".json", ".jsonl", ".csv", ".h5", ".npz")
@@ -52,21 +52,14 @@ class JUMPS_OT_import_poses(PoseOptions, Operator, ImportHelper):
         )
 
     def execute(self, _context: Context) -> set[str]:
-        read = bpy.ops.jumps.read_poses
-        way = "INVOKE_DEFAULT" if self._in_window else "EXEC_DEFAULT"
-        options = {
-            "filepath": self.filepath or self.directory,
-            "format": self.format,
-            "fps": self.fps,
-        }
-        try:
-            # An undo step of its own, where it isn't part of a script's.
-            outcome = read(way, True, **options)
-        except RuntimeError as error:
-            # The other operator has failed and said why; its report is ours.
-            self.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
-            return {"CANCELLED"}
-        return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+        return hand_over(
+            self,
+            bpy.ops.jumps.read_poses,
+            self._in_window,
+            filepath=self.filepath or self.directory,
+            format=self.format,
+            fps=self.fps,
+        )
 
 
 class JUMPS_FH_poses(FileHandler):

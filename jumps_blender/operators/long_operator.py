@@ -231,6 +231,20 @@ class JUMPS_OT_cancel(Operator):
         return {"FINISHED"}
 
 
+def hand_over(asked: Operator, other: Any, in_window: bool, **options: object) -> set[str]:
+    """End an operator that has asked for a file by starting the long one that uses it.
+
+    A file browser's operator can't be modal itself. ``other`` is callable as ``bpy.ops.x.y``; it
+    makes its own undo step, and what it reports when it fails at once is reported by ``asked``.
+    """
+    try:
+        outcome = other("INVOKE_DEFAULT" if in_window else "EXEC_DEFAULT", True, **options)
+    except RuntimeError as error:
+        asked.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+        return {"CANCELLED"}
+    return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
+
+
 def redraw(context: Context, regions: Set[str] = frozenset({"UI"})) -> None:
     """Draw these regions of the 3D viewports again, and the preferences, in all windows."""
     for window in context.window_manager.windows:
