@@ -79,7 +79,9 @@ class LongOperator:
     """
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    bl_idname: ClassVar[str]
     bl_label: ClassVar[str]
+    options: Any
     report: Callable[[set[str], str], None]
 
     _job: Job | None = None
@@ -108,7 +110,10 @@ class LongOperator:
         return 0
 
     def execute(self, context: Context) -> set[str]:
-        """Do all the work now: scripts and tests."""
+        """Do all the work now: scripts and tests. Repeat Last, in a window, must not wait."""
+        if self.options.is_repeat_last and not bpy.app.background:
+            module, _, name = type(self).bl_idname.partition(".")
+            return hand_over(self, getattr(getattr(bpy.ops, module), name), True)
         try:
             with shown_progress(context) as progress:
                 job = self.start(context)
@@ -231,7 +236,7 @@ class JUMPS_OT_cancel(Operator):
         return {"FINISHED"}
 
 
-def hand_over(asked: Operator, other: Any, in_window: bool, **options: object) -> set[str]:
+def hand_over(asked: Any, other: Any, in_window: bool, **options: object) -> set[str]:
     """End an operator that has asked for a file by starting the long one that uses it.
 
     A file browser's operator can't be modal itself. ``other`` is callable as ``bpy.ops.x.y``; it

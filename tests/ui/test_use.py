@@ -92,6 +92,9 @@ def test_what_goes_wrong_meanwhile_is_a_message(
     assert result.figures["second_click"] is False
     assert "(SIGKILL); the scene is unchanged, and the next click" in reports(result, "killed")
     assert "has been deleted; nothing was changed" in reports(result, "scene deleted")
+    took, is_running = result.figures["repeat"]
+    assert is_running
+    assert took < 2
     assert result.figures["windows"] == 1
     assert "has not answered for 1 s and was ended" in reports(result, "hung")
     assert "said what cannot be understood" in reports(result, "garbage")

@@ -96,8 +96,17 @@ def steps() -> Steps:
     # The next click works, and what was renamed meanwhile is found.
     yield from start("ridge")
     yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+
+    # Repeat Last doesn't wait either.
     with view().context():
         bpy.ops.jumps.discard_preview()
+    panel().engine = "direct"
+    begun = time.perf_counter()
+    yield from move(*middle(view().main))
+    yield from press("R", shift=True)
+    figures["repeat"] = [time.perf_counter() - begun, not is_idle()]
+    yield from press("ESC")
+    yield from until(is_idle, 5.0, "the end after Esc")
 
     # Undo takes away what is being baked.
     yield from start("ridge")
