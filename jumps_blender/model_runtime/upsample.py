@@ -18,7 +18,7 @@ from .features import STANDARD_RATE
 # What users can choose, with the words that explain it; the first is the default.
 ENGINES = {
     "direct": "The trained network: best and fast",
-    "latent": "JUMPS as published: optimises each half second, over 100 times slower",
+    "latent": "JUMPS as published: optimises each half second, many times slower",
     "ridge": "Linear regression, frame by frame: a baseline for comparison",
     "interpolate": "Linear interpolation and the mean pose: a baseline for comparison",
 }

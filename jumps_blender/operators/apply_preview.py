@@ -19,7 +19,7 @@ def waiting(context: Context) -> Preview | None:
 
 
 class JUMPS_OT_apply_preview(Operator):
-    """Make the previewed joints real: keyframes on 28 empties, and an armature that follows them"""
+    """Make the preview real, in place of the person's last result: 28 keyed empties, an armature"""
 
     bl_idname = "jumps.apply_preview"
     bl_label = "Apply"

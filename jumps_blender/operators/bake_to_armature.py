@@ -12,7 +12,7 @@ from .needs_result import NeedsResult
 
 
 class JUMPS_OT_bake_to_armature(NeedsResult, LongOperator, Operator):
-    """Key the bones frame by frame as they follow the joints now, and mute their constraints"""
+    """Key the bones as they follow the joints now; bone keys that were there are replaced"""
 
     bl_idname = "jumps.bake_to_armature"
     bl_label = "Bake to Armature"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import bpy
@@ -42,16 +43,18 @@ class JUMPS_OT_import_poses(PoseOptions, Operator, ImportHelper):
         self._in_window = not bpy.app.background
         # Dropped files come with their path: only the options are left to ask for.
         if self.properties.is_property_set("filepath"):
-            return self.invoke_props_dialog(context)
+            return context.window_manager.invoke_props_dialog(
+                self, title=f"Import {Path(self.filepath).name}", confirm_text="Import"
+            )
         return ImportHelper.invoke(self, context, event)
 
-    def invoke_props_dialog(self, context: Context) -> set[str]:
-        """Ask for the options of a dropped file."""
-        return context.window_manager.invoke_props_dialog(
-            self, title="Import Poses", confirm_text="Import"
-        )
-
     def execute(self, _context: Context) -> set[str]:
+        if len(self.files) > 1 and "_keypoints" not in self.filepath:
+            self.report(
+                {"WARNING"},
+                f"Of {len(self.files)} files only {Path(self.filepath).name} is read; import the "
+                "others one by one.",
+            )
         return hand_over(
             self,
             bpy.ops.jumps.read_poses,

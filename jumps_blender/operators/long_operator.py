@@ -212,9 +212,10 @@ class LongOperator:
         redraw(context)
 
     def _tell(self, job: Job | None, words: str) -> None:
+        # Blender's status bar shows the last one, and the panel shows what has been done.
+        self.report({"INFO"}, words)
         for note in job.notes if job is not None else ():
             self.report({"WARNING"}, note)
-        self.report({"INFO"}, words)
 
 
 class JUMPS_OT_cancel(Operator):

@@ -23,7 +23,7 @@ class PreferenceProperties:
     python: StringProperty(
         name="Python",
         description="A Python 3.11 or later with torch, numpy and safetensors that upsampling "
-        "shall run in; empty: the one installed below, else Blender's own",
+        "shall run in; empty: the one that was installed here, else Blender's own",
         subtype="FILE_PATH",
     )
     observed: FloatVectorProperty(

@@ -65,6 +65,7 @@ class JUMPS_OT_read_poses(LongOperator, PoseOptions, Operator):
         settings.source = facts["path"]
         settings.format = facts["format"]
         settings.source_fps = self.fps
+        settings.file_fps = facts["fps"] or 0.0
         list_people(settings, facts["people"])
         name, people = Path(facts["path"]).name, facts["people"]
         job.notes += [f"{name}: {note}" for note in facts["notes"]]

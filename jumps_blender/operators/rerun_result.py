@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import math
+from typing import Any, ClassVar
 
 import bpy
 from bpy.types import Context, Operator
@@ -10,13 +11,21 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..model_runtime import ENGINES
 from ..model_runtime.client import WorkerJob
-from ..scene.result import Result, active_result, by_uid, required_result
+from ..scene.result import active_result, by_uid, required_result
 from .long_operator import refuse_if_running
 from .runtime import missing_package
 from .upsample_skeleton import Upsampling, missing_words, upsampling_settings
 
-# Of what a result keeps, the part that says how it lies in the scene.
-_PLACING = ("height", "start_frame", "use_clip_fps")
+# What a result keeps of its settings, and the types that they must have: users can edit them.
+_UPSAMPLING = {
+    "format": (str, type(None)),
+    "fps": (int, float, type(None)),
+    "engine": str,
+    "device": str,
+    "min_confidence": (int, float),
+    "denoise": bool,
+}
+_PLACING = {"height": (int, float), "start_frame": int, "use_clip_fps": bool}
 
 
 class JUMPS_OT_rerun_result(Upsampling, Operator):
@@ -39,7 +48,7 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         settings = upsampling_settings(context)
         # The panel's file may be another one.
         settings["format"] = settings["fps"] = None
-        settings.update((key, made_with[key]) for key in settings if key in made_with)
+        settings.update(_usable(made_with, _UPSAMPLING))
         if settings["engine"] not in ENGINES:
             raise JumpsError(
                 f"This result was made with engine {settings['engine']}, which this version of "
@@ -48,9 +57,9 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         package = missing_package(context, settings["engine"])
         if package is not None:
             raise JumpsError(missing_words(package))
-        self._placing = {key: made_with[key] for key in _PLACING if key in made_with}
-        first, last = result.frame_range
-        job = self.request(context, result.source, result.person, last - first + 1, settings)
+        self._placing = _usable(made_with, _PLACING)
+        self.again_uid = result.members[0].session_uid
+        job = self.request(context, result.source, result.person, 0, settings)
         if not made_with:
             job.notes.append(
                 "This result comes from an earlier version, which kept no settings: the panel's "
@@ -66,7 +75,12 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         return words
 
 
-def made_by(result: Result) -> str:
-    """Engine, weights and version, in words."""
-    version = f"version {result.version}" if result.version else "a version before 0.2.0"
-    return f"{result.engine or 'an unknown engine'}, {version}"
+def _usable(kept: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
+    """The settings among ``kept`` that have the right type and are finite."""
+    return {
+        key: kept[key]
+        for key, kind in types.items()
+        if key in kept
+        and isinstance(kept[key], kind)
+        and not (isinstance(kept[key], float) and not math.isfinite(kept[key]))
+    }

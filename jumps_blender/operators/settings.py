@@ -73,6 +73,11 @@ class JUMPS_PG_settings(PropertyGroup):
         description="The source's frames per second, given at import; 0: as the file says",
         min=0.0,
     )
+    file_fps: FloatProperty(
+        name="Frame Rate",
+        description="The source's frames per second, as given or as the file says; 0: unknown",
+        min=0.0,
+    )
     people: CollectionProperty(type=JUMPS_PG_person)
     person_index: IntProperty(name="Person", description="The person to upsample")
     engine: EnumProperty(
@@ -84,7 +89,7 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     device: EnumProperty(
         name="Device",
-        description="What computes; the picture is the same, the wait is not",
+        description="What does the computing; the result is the same, only the speed differs",
         items=[
             ("auto", "Automatic", "The graphics card where there is a usable one"),
             ("cpu", "CPU", "The processor"),
@@ -94,8 +99,8 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     min_confidence: FloatProperty(
         name="Min Confidence",
-        description="Joints that the detector was less sure of are drawn anew, as if they had been "
-        "hidden",
+        description="Joints that the detector was less sure of are ignored and found again, as if "
+        "they had been hidden",
         default=MIN_CONFIDENCE,
         min=0.0,
         max=1.0,
@@ -131,7 +136,8 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     keep_previous: BoolProperty(
         name="Keep Earlier Result",
-        description="Apply beside an earlier result of the same person, instead of in its place",
+        description="Apply beside an earlier result of the same person, at the world's origin, "
+        "instead of in its place",
         default=False,
     )
     show_states: BoolProperty(

@@ -18,7 +18,12 @@ from .settings import set_preview
 
 
 class Upsampling(LongOperator):
-    """What all operators share that end with a preview."""
+    """What all operators share that end with a preview.
+
+    again_uid: see ``Preview``
+    """
+
+    again_uid = 0
 
     def request(
         self, context: Context, source: str, person: str, frames: int, settings: dict[str, Any]
@@ -36,7 +41,7 @@ class Upsampling(LongOperator):
 
     def prepare(self, job: WorkerJob) -> None:
         """See ``LongOperator.prepare``."""
-        self._preview = Preview(unpacked(job.facts, job.arrays), self._settings)
+        self._preview = Preview(unpacked(job.facts, job.arrays), self._settings, self.again_uid)
         self._preview.plane(1.0)
 
     def finish(self, context: Context, _job: WorkerJob) -> str:

@@ -67,6 +67,14 @@ def bake_steps(result: Result) -> Generator[float, None, Action]:
     return action
 
 
+def is_baked(result: Result) -> bool:
+    """Whether the armature has bone keys of a bake; False where it is gone."""
+    armature = result.find("armature")
+    animation = armature.animation_data if armature is not None else None
+    action = animation.action if animation is not None else None
+    return action is not None and action.get("jumps_result") == result.id
+
+
 def sample_pose(
     armature: Object, frames: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

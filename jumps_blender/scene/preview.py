@@ -14,14 +14,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from bpy.types import Context, Scene
+from bpy.types import Context
 from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..keypoints.sequence import JointState, PoseSequence
 from .coordinates import PicturePlane, picture_plane
 from .look import STATE_COLOURS, Colours
-from .result import Result, create_result, scene_frames, to_replace
+from .result import Result, create_result, results_in, scene_frames, to_replace
 
 # Undo may bring back any of these; the oldest is forgotten first.
 _MOST_KEPT = 20
@@ -35,10 +35,13 @@ class Preview:
     """One person's sequence, not yet in the scene.
 
     settings: what it was upsampled with, as ``create_result`` stores it
+    again_uid: ``session_uid`` of an object of the result that was run again, in whose place this
+        one goes; 0 where none was
     """
 
     sequence: PoseSequence
     settings: Mapping[str, Any] = field(default_factory=dict)
+    again_uid: int = 0
 
     @cached_property
     def _unit_plane(self) -> PicturePlane:
@@ -82,11 +85,24 @@ def forget_all() -> None:
     _kept.clear()
 
 
+def replaced(context: Context, preview: Preview, keep_previous: bool) -> Result | None:
+    """The result in whose place ``apply`` will put the preview; None where there is none."""
+    for result in results_in(context.scene) if preview.again_uid else ():
+        if any(item.session_uid == preview.again_uid for item in result.members):
+            return result
+    return None if keep_previous else to_replace(context, preview.sequence)
+
+
 def figure_at(
-    scene: Scene, preview: Preview, height: float, start_frame: int, use_clip_fps: bool
+    context: Context,
+    preview: Preview,
+    height: float,
+    start_frame: int,
+    use_clip_fps: bool,
+    keep_previous: bool = False,
 ) -> Figure | None:
     """The preview at the scene's current frame, where ``apply`` would put it; None outside it."""
-    sequence = preview.sequence
+    scene, sequence = context.scene, preview.sequence
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     now = scene.frame_current_final
     if not frames[0] - 0.5 <= now <= frames[-1] + 0.5:
@@ -99,20 +115,15 @@ def figure_at(
     rows = sequence.positions[before], sequence.positions[after]
     plane = preview.plane(height / scene.unit_settings.scale_length)
     local = plane.to_scene((1 - share) * rows[0].astype(np.float64) + share * rows[1])
-    place = placement(scene, preview)
+    previous = replaced(context, preview, keep_previous)
+    root = previous.find("root") if previous is not None else None
+    place = root.matrix_world if root is not None else Matrix.Identity(4)
     points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
     nearest = after if share >= 0.5 else before
     size = plane.units_per_pixel * float(np.mean(place.to_scale()))
     state = sequence.state[nearest]
     spread = np.where(state == JointState.OBSERVED, 0.0, sequence.uncertainty[nearest] * size)
     return Figure(points, state, spread)
-
-
-def placement(scene: Scene, preview: Preview) -> Matrix:
-    """Where the result's root will stand: where that of the replaced result stands."""
-    previous = to_replace(scene, preview.sequence)
-    root = previous.find("root") if previous is not None else None
-    return root.matrix_world if root is not None else Matrix.Identity(4)
 
 
 def apply(
@@ -135,6 +146,7 @@ def apply(
         use_clip_fps=use_clip_fps,
         extend_range=extend_range,
         keep_previous=keep_previous,
+        replaces=replaced(context, preview, keep_previous),
         colours=colours,
         settings={
             **preview.settings,

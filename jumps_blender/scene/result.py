@@ -155,6 +155,7 @@ def create_result(
     use_clip_fps: bool = False,
     extend_range: bool = True,
     keep_previous: bool = False,
+    replaces: Result | None = None,
     colours: Colours = STATE_COLOURS,
     settings: Mapping[str, Any] | None = None,
 ) -> Result:
@@ -166,12 +167,13 @@ def create_result(
     use_clip_fps: give the scene the clip's frame rate
     extend_range: let the scene's frame range contain the clip
     keep_previous: leave an earlier result of the same source and person beside the new one
+    replaces: the result that is replaced, whatever it is of
     colours: of the three states, sRGB
     settings: what the sequence was upsampled with, kept with the result as JSON
 
-    A result of the same source and person in this scene is replaced; its root's placement is
-    kept. When anything fails, the scene is left as it was. Raises JumpsError when the clip ends
-    beyond Blender's last frame.
+    A result of the same source and person in this scene is replaced (``to_replace``); its root's
+    name and placement are kept, and what the user has parented to it. When anything fails, the
+    scene is left as it was. Raises JumpsError when the clip ends beyond Blender's last frame.
     """
     scene = context.scene
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
@@ -180,9 +182,12 @@ def create_result(
             f"{sequence.source}: person {sequence.person} would end at frame {frames[-1]:.0f}, but "
             f"Blender's last frame is {MAX_FRAME}; lower the start frame or split the file."
         )
-    previous = None if keep_previous else to_replace(scene, sequence, context)
+    title = ""
+    previous = replaces or (None if keep_previous else to_replace(context, sequence))
     if previous is not None and previous.linked_from:
         previous = None  # it belongs to another file
+    if previous is not None and (root := previous.find("root")) is not None:
+        title = root.name
     result_id = uuid.uuid4().hex
     try:
         result = _build(context, sequence, result_id, frames, height, colours)
@@ -191,11 +196,8 @@ def create_result(
         _remove_everything(result_id)
         raise
     if previous is not None:
-        for item in previous.members:
-            if item.get("jumps_role") == "root":
-                result.root.matrix_basis = item.matrix_basis
-        clear_result(previous)
-    _name(result)
+        _take_place(result, previous)
+    _name(result, title)
     _select_only(context, result.root)
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)
@@ -232,16 +234,14 @@ def results_in(scene: Scene) -> list[Result]:
     return [Result(tuple(items)) for items in members.values()]
 
 
-def to_replace(
-    scene: Scene, sequence: PoseSequence, context: Context | None = None
-) -> Result | None:
-    """The result of the same source and person; of several (copies), the context's active one."""
+def to_replace(context: Context, sequence: PoseSequence) -> Result | None:
+    """The scene's result of the same source and person; of several, the active one."""
     same = [
         result
-        for result in results_in(scene)
+        for result in results_in(context.scene)
         if (result.source, result.person) == (sequence.source, sequence.person)
     ]
-    active = active_result(context) if context is not None and len(same) > 1 else None
+    active = active_result(context) if len(same) > 1 else None
     return active if active in same else next(iter(same), None)
 
 
@@ -407,10 +407,27 @@ def _set(owner: ID, properties: Mapping[str, str | int | float]) -> None:
         owner[key] = value
 
 
-def _name(result: Result) -> None:
-    """Names for people to read; Blender appends .001 where one is taken."""
-    source = Path(result.source).stem
-    title = f"{source} {result.person}"[:50]
+def _take_place(result: Result, previous: Result) -> None:
+    """Put a new result where the previous one stood, with what hangs on it, and remove that."""
+    root = previous.find("root")
+    if root is not None:
+        result.root.matrix_basis = root.matrix_basis
+    heirs = {item.get("jumps_joint") or item.get("jumps_role"): item for item in result.members}
+    for item in bpy.data.objects:
+        if item.parent in previous.members and item not in previous.members:
+            inverse = item.matrix_parent_inverse.copy()
+            heir = heirs.get(item.parent.get("jumps_joint") or item.parent.get("jumps_role"))
+            item.parent = heir or result.root
+            item.matrix_parent_inverse = inverse
+    clear_result(previous)
+
+
+def _name(result: Result, title: str) -> None:
+    """Names for people to read; Blender appends .001 where one is taken.
+
+    title: the root's and the collection's; empty makes one
+    """
+    title = title or f"{Path(result.source).stem} person {result.person}"[:50]
     for items in (bpy.data.collections, bpy.data.actions):
         for item in _carrying(items, result.id):
             item.name = title

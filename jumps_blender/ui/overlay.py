@@ -59,7 +59,14 @@ def previewed(context: Context) -> Figure | None:
     preview = find(chosen.preview)
     if preview is None:
         return None
-    return figure_at(context.scene, preview, chosen.height, chosen.start_frame, chosen.use_clip_fps)
+    return figure_at(
+        context,
+        preview,
+        chosen.height,
+        chosen.start_frame,
+        chosen.use_clip_fps,
+        chosen.keep_previous,
+    )
 
 
 @dataclass(frozen=True)
@@ -238,6 +245,9 @@ def register() -> None:
     settings.on_change.append(update)
     for name in _AFTER:
         getattr(bpy.app.handlers, name).append(update)
+    # While Blender starts there is no data yet; the file that it opens then is a load like others.
+    if hasattr(bpy.data, "scenes"):
+        update()
 
 
 def unregister() -> None:

@@ -27,12 +27,13 @@ from ..operators.install_runtime import (
 )
 from ..operators.preferences import preferences
 from ..operators.read_poses import JUMPS_OT_read_poses
-from ..operators.rerun_result import JUMPS_OT_rerun_result, made_by
+from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
-from ..scene.preview import shares
-from ..scene.result import active_result, results_in
+from ..scene.bake import is_baked
+from ..scene.preview import replaced, shares
+from ..scene.result import active_result, results_in, scene_frames
 from .presets import JUMPS_PT_upsample_presets
 from .progress import draw_running
 
@@ -69,8 +70,8 @@ class JUMPS_UL_people(UIList):
         _active_property: str,
     ) -> None:
         layout.label(text=item.person, icon="OUTLINER_OB_ARMATURE", translate=False)
-        layout.label(text=f"{item.frames} fr.", translate=False)
-        layout.label(text=f"{item.missing_share:.0%} missing", translate=False)
+        layout.label(text=f"{item.frames}", translate=False)
+        layout.label(text=f"{item.missing_share:.0%}", translate=False)
 
 
 class JUMPS_PT_source(_SidebarPanel, Panel):
@@ -84,11 +85,12 @@ class JUMPS_PT_source(_SidebarPanel, Panel):
         if not draw_running(layout, JUMPS_OT_read_poses):
             layout.operator(JUMPS_OT_import_poses.bl_idname, icon="IMPORT")
         if settings.source:
-            layout.label(
-                text=f"{Path(settings.source).name} ({settings.format})",
-                icon="FILE",
-                translate=False,
-            )
+            column = layout.column(align=True)
+            column.label(text=Path(settings.source).name, icon="FILE", translate=False)
+            rate = f"{settings.file_fps:g} fps" if settings.file_fps else "30 fps assumed"
+            row = column.row()
+            row.alert = not settings.file_fps
+            row.label(text=f"{settings.format}, {rate}", icon="BLANK1", translate=False)
         else:
             layout.label(text="Or drop a pose file on the viewport.", icon="INFO")
 
@@ -101,6 +103,9 @@ class JUMPS_PT_person(_SidebarPanel, Panel):
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
         column = self.column(None if settings.people else "Import a pose file first.")
+        row = column.row()
+        for title in ("Person", "Frames", "Missing"):
+            row.label(text=title)
         column.template_list(
             "JUMPS_UL_people", "", settings, "people", settings, "person_index", rows=3
         )
@@ -140,14 +145,12 @@ class JUMPS_PT_result(_SidebarPanel, Panel):
             _draw_preview(self.layout.box(), context)
         elif settings.preview:
             row = self.layout.row()
-            row.label(text="The preview is gone; upsample again.", icon="INFO")
+            row.label(text="Preview gone: upsample again", icon="INFO")
             row.operator(JUMPS_OT_discard_preview.bl_idname, text="", icon="X")
         result = active_result(context)
         results = results_in(context.scene)
-        reason = None
-        if result is None:
-            reason = "Select one of the results." if results else "Nothing is applied yet."
-        elif result.linked_from:
+        reason = _lacking(context)
+        if result is not None and result.linked_from:
             reason = f"Lies in {Path(result.linked_from).name}."
         if results:
             title = "Choose a result" if result is None else _title(result)
@@ -155,7 +158,8 @@ class JUMPS_PT_result(_SidebarPanel, Panel):
         column = self.column(reason)
         column.prop(settings, "show_states")
         if not draw_running(column, JUMPS_OT_bake_to_armature):
-            column.operator(JUMPS_OT_bake_to_armature.bl_idname, icon="ACTION")
+            words = "Bake Again" if result is not None and is_baked(result) else "Bake to Armature"
+            column.operator(JUMPS_OT_bake_to_armature.bl_idname, text=words, icon="ACTION")
         row = column.row(align=True)
         row.operator(JUMPS_OT_rerun_result.bl_idname, icon="FILE_REFRESH")
         row.operator(JUMPS_OT_clear_result.bl_idname, text="Clear", icon="TRASH")
@@ -170,6 +174,8 @@ class JUMPS_PT_placement(_SidebarPanel, Panel):
 
     def draw(self, context: Context) -> None:
         column = self.column()
+        if waiting(context) is None:
+            column.label(text="For the next Apply:")
         for name in ("height", "start_frame", "use_clip_fps", "extend_range", "keep_previous"):
             column.prop(context.scene.jumps, name)
 
@@ -190,10 +196,17 @@ class JUMPS_PT_history(_SidebarPanel, Panel):
         if result is None:
             return
         column = self.layout.column(align=True)
-        lines = [("File", Path(result.source).name), ("Person", result.person)]
-        lines.append(("Made by", made_by(result)))
+        engine, _, weights = result.engine.partition(" ")
+        lines = [
+            ("File", Path(result.source).name),
+            ("Person", result.person),
+            ("Engine", engine.capitalize()),
+            ("Weights", weights),
+            ("Version", result.version or "before 0.2.0"),
+        ]
+        names = context.scene.jumps.bl_rna.properties
         lines += [
-            (key.replace("_", " ").capitalize(), _value(value))
+            (names[key].name if key in names else key.capitalize(), _value(value))
             for key, value in result.settings.items()
             if value is not None and key != "engine"
         ]
@@ -209,9 +222,7 @@ class JUMPS_PT_export(_SidebarPanel, Panel):
     bl_label = "Export"
 
     def draw(self, context: Context) -> None:
-        column = self.column(
-            None if active_result(context) is not None else "Apply a result first."
-        )
+        column = self.column(_lacking(context))
         if not draw_running(column, JUMPS_OT_write_fbx):
             column.operator(JUMPS_OT_export_fbx.bl_idname, icon="EXPORT")
 
@@ -231,16 +242,32 @@ class JUMPS_MT_results(Menu):
                 operator.root = root.name
 
 
+def _lacking(context: Context) -> str | None:
+    """Why nothing can be done with a result; None where one is chosen."""
+    if active_result(context) is not None:
+        return None
+    return "Select one of the results." if results_in(context.scene) else "Apply a preview first."
+
+
 def _draw_preview(layout: UILayout, context: Context) -> None:
     preview = waiting(context)
     if preview is None:
         return
     sequence = preview.sequence
+    settings, scene = context.scene.jumps, context.scene
     layout.label(
-        text=f"Preview: person {sequence.person}, {len(sequence.times)} frames",
+        text=f"Preview: {Path(sequence.source).stem}, person {sequence.person}",
         icon="HIDE_OFF",
         translate=False,
     )
+    frames = scene_frames(scene, sequence, settings.start_frame, settings.use_clip_fps)
+    row = layout.row()
+    row.alert = not frames[0] - 0.5 <= scene.frame_current_final <= frames[-1] + 0.5
+    away = ": not at this one" if row.alert else ""
+    row.label(text=f"Frames {frames[0]:.0f} to {frames[-1]:.0f}{away}", translate=False)
+    previous = replaced(context, preview, settings.keep_previous)
+    if previous is not None and not previous.linked_from:
+        layout.label(text=f"Replaces {_title(previous)}", translate=False)
     own = preferences(context)
     if own is not None:
         column = layout.column(align=True)

@@ -108,6 +108,15 @@ def test_an_engine_that_is_no_more_is_a_message(pose_file: Path) -> None:
     result.root["jumps_settings"] = '{"engine": "oracle"}'
     with pytest.raises(RuntimeError, match="made with engine oracle, which this version"):
         bpy.ops.jumps.rerun_result()
+    # Anybody can edit custom properties.
+    for hostile in (
+        "not JSON [",
+        "[1]",
+        '{"engine": 5, "min_confidence": "x", "denoise": 7, "height": NaN, "start_frame": null}',
+        '{"min_confidence": Infinity, "device": [], "format": {}, "fps": "fast"}',
+    ):
+        result.root["jumps_settings"] = hostile
+        assert bpy.ops.jumps.rerun_result() == {"FINISHED"}
     result.root["jumps_settings"] = "not JSON ["
     assert result.settings == {}
     assert bpy.ops.jumps.rerun_result() == {"FINISHED"}

@@ -9,7 +9,15 @@ import pytest
 from jumps_blender.keypoints import JointState
 from jumps_blender.scene import preview as preview_module
 from jumps_blender.scene.look import STATE_COLOURS
-from jumps_blender.scene.preview import Preview, apply, figure_at, find, forget_all, keep, shares
+from jumps_blender.scene.preview import (
+    Preview,
+    apply,
+    figure_at,
+    find,
+    forget_all,
+    shares,
+)
+from jumps_blender.scene.preview import keep as keep_preview
 from jumps_blender.scene.result import results_in
 from jumps_blender.skeletons import PARENTS, joint_index
 
@@ -23,8 +31,14 @@ def empty_store() -> None:
     forget_all()
 
 
-def figure(preview: Preview, height: float = 1.75, start: int = 1, clip_fps: bool = False):
-    return figure_at(bpy.context.scene, preview, height, start, clip_fps)
+def figure(
+    preview: Preview,
+    height: float = 1.75,
+    start: int = 1,
+    clip_fps: bool = False,
+    keep: bool = False,
+):
+    return figure_at(bpy.context, preview, height, start, clip_fps, keep)
 
 
 def applied(preview: Preview, **changes):
@@ -75,6 +89,52 @@ def test_the_preview_of_a_result_that_is_run_again_stands_where_that_was_put() -
     )
 
 
+def test_beside_an_earlier_result_it_stands_at_the_origin() -> None:
+    preview = Preview(walker())
+    before = figure(preview).points
+    applied(preview).root.location = (3.0, 2.0, 1.0)
+    bpy.context.view_layer.update()
+    assert figure(preview, keep=True).points == pytest.approx(before, abs=1e-5)
+    beside = applied(preview, keep_previous=True)
+    assert tuple(beside.root.location) == (0.0, 0.0, 0.0)
+
+
+def test_what_is_run_again_goes_where_it_was_and_nowhere_else() -> None:
+    preview = Preview(walker())
+    results = [applied(preview, keep_previous=True) for _ in range(3)]
+    for x, result in enumerate(results):
+        result.root.location.x = x
+    ids = [result.id for result in results]
+    again = Preview(walker(), again_uid=results[1].root.session_uid)
+    bpy.context.view_layer.objects.active = results[2].root
+    bpy.context.view_layer.update()
+    pelvis = joint_index("pelvis")
+    assert figure(again, keep=True).points[pelvis, 0] == pytest.approx(1.0, abs=1e-5)
+    made = applied(again, keep_previous=True)
+    assert made.root.location.x == 1.0
+    left = {result.id for result in results_in(bpy.context.scene)}
+    assert left == {ids[0], ids[2], made.id}
+
+
+def test_what_hangs_on_a_replaced_result_hangs_on_the_new_one() -> None:
+    preview = Preview(walker())
+    first = applied(preview)
+    first.root.name = "Hero"
+    hand = first.empties[joint_index("r_hand")]
+    sword = bpy.data.objects.new("Sword", None)
+    bpy.context.scene.collection.objects.link(sword)
+    sword.parent = hand
+    sword.matrix_parent_inverse = hand.matrix_world.inverted()
+    sword.location = (0.1, 0.2, 0.3)
+    bpy.context.view_layer.update()
+    place = sword.matrix_world.copy()
+    again = applied(preview)
+    bpy.context.view_layer.update()
+    assert again.root.name == "Hero"
+    assert sword.parent == again.empties[joint_index("r_hand")]
+    assert np.allclose(np.array(sword.matrix_world), np.array(place), atol=1e-6)
+
+
 def test_states_change_with_the_frame_and_nothing_is_shown_outside_the_clip() -> None:
     scene, preview = bpy.context.scene, Preview(walker(frames=60, fps=24.0))
     wrist = joint_index("l_wrist")
@@ -105,11 +165,11 @@ def test_shares_of_the_states() -> None:
 
 def test_the_store_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview_module, "_MOST_KEPT", 3)
-    keys = [keep(Preview(walker(frames=2))) for _ in range(5)]
+    keys = [keep_preview(Preview(walker(frames=2))) for _ in range(5)]
     assert [find(key) is not None for key in keys] == [False, False, True, True, True]
     # However large, the last one stays.
     monkeypatch.setattr(preview_module, "_MOST_BYTES", 0)
-    last = keep(Preview(walker(frames=2)))
+    last = keep_preview(Preview(walker(frames=2)))
     assert [find(key) is not None for key in (keys[-1], last)] == [False, True]
 
 
