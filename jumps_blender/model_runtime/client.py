@@ -76,8 +76,8 @@ class WorkerJob:
             for message in self._process.heard(self._number, seconds):
                 self._take(*message)
         except _WorkerEndedError as error:
-            # It went because it was idle, while the request was on its way: ask a new one.
-            if error.was_idle and not self._asked_again:
+            # It went for another reason, with the request on its way: ask a new one.
+            if error.may_ask_again and not self._asked_again:
                 self._asked_again = True
                 self._process = self._worker.process()
                 self._process.send(self._request)
@@ -134,7 +134,7 @@ class Worker:
     @property
     def pid(self) -> int | None:
         """The process' number while it runs."""
-        alive = self._process is not None and self._process.usable()
+        alive = self._process is not None and self._process.runs()
         return self._process.pid if alive and self._process else None
 
     def request(self, task: str, **arguments: Any) -> WorkerJob:
@@ -144,7 +144,7 @@ class Worker:
 
     def process(self) -> _Process:
         """The running process, started if there is none that answers."""
-        if self._process is None or not self._process.usable():
+        if self._process is None or not self._process.runs():
             self.close()
             self._process = _Process([*self.runtime.command(), *self._idle], *self._limits)
         return self._process
@@ -157,11 +157,11 @@ class Worker:
 
 
 class _WorkerEndedError(Exception):
-    """The process is gone. ``was_idle``: of its own will, between two requests."""
+    """The process is gone; ``may_ask_again``: idle, or for holding on to another request."""
 
-    def __init__(self, message: str, was_idle: bool = False) -> None:
+    def __init__(self, message: str, may_ask_again: bool = False) -> None:
         super().__init__(message)
-        self.was_idle = was_idle
+        self.may_ask_again = may_ask_again
 
 
 @dataclass
@@ -177,6 +177,7 @@ class _Process:
     _printed: collections.deque = field(default_factory=lambda: collections.deque(maxlen=20))
     _unanswered: set[int] = field(default_factory=set)
     _greeted: bool = False
+    _held_on: bool = False  # was killed because it didn't let go of a cancelled request
 
     def __post_init__(self) -> None:
         # What Blender's start has set for its own Python would mislead another one.
@@ -205,9 +206,9 @@ class _Process:
         self._listener.start()
         self._reader.start()
 
-    def usable(self) -> bool:
-        """It runs, and is not busy with something that nobody wants any more."""
-        return self._popen.poll() is None and not self._unanswered
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._popen.poll() is None
 
     def send(self, request: dict[str, Any]) -> None:
         """Hand over a request; a process that has died is found out by ``heard``."""
@@ -307,6 +308,7 @@ class _Process:
 
     def _kill_if_unanswered(self, number: int) -> None:
         if number in self._unanswered:
+            self._held_on = True
             with contextlib.suppress(OSError):
                 self._popen.kill()
 
@@ -320,8 +322,8 @@ class _Process:
                 "again, or choose another Python in the add-on's preferences."
             )
         code = self._popen.returncode
-        if code == 0 and self._greeted:
-            return _WorkerEndedError("The worker process has gone.", was_idle=True)
+        if self._held_on or (code == 0 and self._greeted):
+            return _WorkerEndedError("The worker process has gone.", may_ask_again=True)
         last = f": {self._printed[-1]}" if self._printed else ""
         if not self._greeted:
             return _WorkerEndedError(

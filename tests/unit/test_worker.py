@@ -17,7 +17,7 @@ import pytest
 from jumps_blender import __version__
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import choose_person, read_pose_file
-from jumps_blender.model_runtime import upsample_track
+from jumps_blender.model_runtime import client, upsample_track
 from jumps_blender.model_runtime.client import Runtime, Worker
 from jumps_blender.model_runtime.engine import EngineCancelledError
 from jumps_blender.model_runtime.job import drain
@@ -341,7 +341,19 @@ def test_a_python_that_is_none_is_a_message(worker, tmp_path):
         worker(Runtime(text)).request("describe")
 
 
-def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker):
+def test_after_a_cancel_the_same_process_goes_on(worker):
+    asked = worker()
+    job = asked.request("upsample", path=str(EXAMPLE), person="1", engine="latent", device="cpu")
+    while not job.poll(0.1) and job.status != "Upsampling":
+        pass
+    pid = asked.pid
+    job.cancel()
+    drain(asked.request("read", path=str(EXAMPLE)))
+    assert asked.pid == pid, "PyTorch need not be imported again"
+
+
+def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkeypatch):
+    monkeypatch.setattr(client, "CANCEL_SECONDS", 0.2)
     # The first life hangs with the request, the next one answers.
     script = GREETING + (
         "request = hear()\n"
