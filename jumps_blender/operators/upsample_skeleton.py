@@ -48,7 +48,7 @@ class Upsampling(LongOperator):
         """Show the sequence over the viewport."""
         preview = self._preview
         set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
-        redraw(context, {"UI", "WINDOW"})
+        redraw(context, {"WINDOW"})
         found = ", ".join(
             f"{share:.0%} {state.name.lower()}" for state, share in shares(preview).items()
         )
