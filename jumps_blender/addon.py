@@ -77,7 +77,7 @@ def register() -> None:
     menus.register()
     overlay.register()
     _unhook()
-    bpy.app.handlers.load_pre.append(_let_go)
+    bpy.app.handlers.load_post.append(_let_go)
     atexit.register(close_workers)
 
 
@@ -97,13 +97,13 @@ def unregister() -> None:
 
 @persistent
 def _let_go(*_: object) -> None:
-    """Another file is opened, or the add-on goes: what waits belongs to the file that is left."""
+    """Another file is open, or the add-on goes: what waits belongs to the file that was left."""
     stop_running()
     forget_all()
-    overlay.stop()
+    overlay.update()
 
 
 def _unhook() -> None:
     atexit.unregister(close_workers)
-    if _let_go in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_let_go)
+    if _let_go in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_let_go)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -63,6 +64,10 @@ class WorkerJob:
         self._worker, self._number = worker, number
         self._request = {"type": "request", "id": number, "task": task, "arguments": arguments}
         self._cancelled = self._finished = self._asked_again = False
+        try:
+            json.dumps(arguments, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise JumpsError(f"A setting is no usable number ({error}); set it anew.") from error
         self._process = worker.process()
         self._process.send(self._request)
 
@@ -175,14 +180,14 @@ class _Process:
     _inboxes: dict[int, queue.SimpleQueue] = field(default_factory=dict)
     _ended: str | None = None
     _printed: collections.deque = field(default_factory=lambda: collections.deque(maxlen=20))
-    _unanswered: set[int] = field(default_factory=set)
+    _unanswered: set[int] = field(default_factory=set)  # cancelled, and not given back yet
+    _answered: set[int] = field(default_factory=set)
     _greeted: bool = False
     _held_on: bool = False  # was killed because it didn't let go of a cancelled request
 
     def __post_init__(self) -> None:
         # What Blender's start has set for its own Python would mislead another one.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-        environment["PYTHONUNBUFFERED"] = "1"
         quiet = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         lower = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         try:
@@ -220,6 +225,8 @@ class _Process:
 
     def cancel(self, number: int) -> None:
         """Ask it to drop a request, and kill it if it doesn't in time."""
+        if number in self._answered:
+            return
         self._unanswered.add(number)
         self._write({"type": "cancel", "id": number})
         killer = threading.Timer(CANCEL_SECONDS, self._kill_if_unanswered, (number,))
@@ -284,6 +291,7 @@ class _Process:
                     self._greeted = True
                     continue
                 if header["type"] in ("done", "failed", "cancelled"):
+                    self._answered.add(header["id"])
                     self._unanswered.discard(header["id"])
                 inbox = self._inboxes.get(header["id"])
                 if inbox is not None:  # else it was cancelled

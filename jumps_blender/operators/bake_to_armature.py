@@ -28,4 +28,4 @@ class JUMPS_OT_bake_to_armature(NeedsResult, LongOperator, Operator):
 
     def finish(self, _context: Context, job: SteppedJob) -> str:
         first, last = self._range
-        return f"Baked frames {first} to {last} into action {job.result.name}."
+        return f"Baked frames {first} to {last} into action {job.result}."

@@ -16,7 +16,7 @@ from bpy.types import Context, Event, Operator
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
 from ..model_runtime.install import Install, environment_python, machine_build, remove
-from .long_operator import LongOperator, redraw, refuse_if_running
+from .long_operator import LongOperator, hand_over, redraw, refuse_if_running
 from .preferences import preferences
 from .runtime import (
     chosen_runtime,
@@ -116,8 +116,7 @@ class JUMPS_OT_install_wheels(_Installing, Operator):
     def execute(self, context: Context) -> set[str]:
         # From the file browser: once more, so that the window need not wait.
         if not bpy.app.background and self.options.is_invoke:
-            bpy.ops.jumps.install_wheels("INVOKE_DEFAULT", directory=self.directory)
-            return {"CANCELLED"}
+            return hand_over(self, bpy.ops.jumps.install_wheels, True, directory=self.directory)
         return super().execute(context)
 
     def start(self, _context: Context) -> Install:

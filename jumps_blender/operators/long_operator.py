@@ -32,6 +32,7 @@ class Running:
     title: str
     job: Job
     frames: int = 0
+    timer: Timer | None = None
     started: float = field(default_factory=time.monotonic)
 
     def words(self) -> str:
@@ -45,6 +46,13 @@ class Running:
             left = spent / share - spent
             words.append(f"{left:.0f} s left" if left < 90 else f"{left / 60:.0f} min left")
         return ", ".join(words)
+
+    def stop_timer(self) -> None:
+        """Take the timer away, once; the window that carried it may be gone."""
+        timer, self.timer = self.timer, None
+        if timer is not None:
+            with suppress(ReferenceError, RuntimeError, TypeError, ValueError):
+                bpy.context.window_manager.event_timer_remove(timer)
 
 
 _running: Running | None = None
@@ -60,6 +68,7 @@ def stop_running() -> None:
     global _running
     if _running is not None:
         _running.job.cancel()
+        _running.stop_timer()
         _running = None
         changed()
 
@@ -85,7 +94,7 @@ class LongOperator:
     report: Callable[[set[str], str], None]
 
     _job: Job | None = None
-    _timer: Timer | None = None
+    _work: Running | None = None
     _polls = 0
     _shown_at = 0.0
     _is_prepared = False
@@ -111,9 +120,10 @@ class LongOperator:
 
     def execute(self, context: Context) -> set[str]:
         """Do all the work now: scripts and tests. Repeat Last, in a window, must not wait."""
-        if self.options.is_repeat_last and not bpy.app.background:
+        if (self.options.is_repeat or self.options.is_repeat_last) and not bpy.app.background:
             module, _, name = type(self).bl_idname.partition(".")
-            return hand_over(self, getattr(getattr(bpy.ops, module), name), True)
+            hand_over(self, getattr(getattr(bpy.ops, module), name), True)
+            return {"CANCELLED"}  # what is undone is the other one's
         try:
             with shown_progress(context) as progress:
                 job = self.start(context)
@@ -141,7 +151,8 @@ class LongOperator:
             return {"CANCELLED"}
         _running = Running(self.bl_label, self._job, self.frames())
         manager = context.window_manager
-        self._timer = manager.event_timer_add(_POLL_EVERY, window=context.window)
+        _running.timer = manager.event_timer_add(_POLL_EVERY, window=context.window)
+        self._work = _running
         manager.modal_handler_add(self)
         redraw(context)
         return {"RUNNING_MODAL"}
@@ -203,11 +214,8 @@ class LongOperator:
             job.cancel()
             if _running is not None and _running.job is job:
                 _running = None
-        if self._timer is not None:
-            # The window that carried it may be gone.
-            with suppress(ReferenceError, RuntimeError, TypeError, ValueError):
-                context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
+        if self._work is not None:
+            self._work.stop_timer()
         changed()
         redraw(context)
 

@@ -21,7 +21,6 @@ _UPSAMPLING = {
     "format": (str, type(None)),
     "fps": (int, float, type(None)),
     "engine": str,
-    "device": str,
     "min_confidence": (int, float),
     "denoise": bool,
 }

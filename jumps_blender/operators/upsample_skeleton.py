@@ -82,7 +82,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
         settings = context.scene.jumps
         if not settings.people:
             raise JumpsError("Import a pose file first.")
-        person = settings.people[min(settings.person_index, len(settings.people) - 1)]
+        person = settings.people[max(0, min(settings.person_index, len(settings.people) - 1))]
         # Read anew: the .blend keeps the way to the file and not its content.
         return self.request(
             context, settings.source, person.person, person.frames, upsampling_settings(context)

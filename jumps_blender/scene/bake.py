@@ -11,6 +11,7 @@ import numpy as np
 from bpy.types import Action, Object, Scene
 from numpy.typing import NDArray
 
+from ..errors import JumpsError
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
 from .keyframes import assign, new_channelbag, write_curve
 from .result import Result, by_uid
@@ -20,6 +21,7 @@ Progress = Callable[[float], None]
 # Frames per piece of work: fewer lose more to setting up, more make the window wait.
 _PIECE = 32
 _CHANNELS = 256
+_ALL = 10**9
 
 
 def bake(result: Result, progress: Progress | None = None) -> Action:
@@ -29,11 +31,13 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
     scene frame of the clip, and its constraints are muted. Baking again follows the empties again
     and gives the same action anew. Raises JumpsError when the result lacks objects.
     """
-    return finished(bake_steps(result), progress)
+    return bpy.data.actions[finished(bake_steps(result, piece=_ALL), progress)]
 
 
-def bake_steps(result: Result) -> Generator[float, None, Action]:
-    """The same in pieces of some hundredths of a second; yields the share done, returns the action.
+def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
+    """The same in pieces; yields the share done, returns the action's name.
+
+    piece: frames in each, 0 for some hundredths of a second's work
 
     The last piece hands the new action to the armature. Between pieces the user may undo, rename or
     delete anything: JumpsError when the armature is gone.
@@ -41,7 +45,7 @@ def bake_steps(result: Result) -> Generator[float, None, Action]:
     uid, result_id = result.armature.session_uid, result.id
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
-    matrices, _ = yield from sample_steps(result.armature, frames, following=True)
+    matrices, _ = yield from sample_steps(result.armature, frames, following=True, piece=piece)
     armature = by_uid(bpy.data.objects, uid)
     action = bpy.data.actions.new(f"{armature.name} Bake")
     action["jumps_result"] = result_id
@@ -64,7 +68,7 @@ def bake_steps(result: Result) -> Generator[float, None, Action]:
         name = previous.name
         bpy.data.actions.remove(previous)
         action.name = name
-    return action
+    return str(action.name)
 
 
 def is_baked(result: Result) -> bool:
@@ -100,22 +104,39 @@ def sample_pose(
 
 
 def sample_steps(
-    armature: Object, frames: NDArray[np.integer], *, following: bool = False
+    armature: Object, frames: NDArray[np.integer], *, following: bool = False, piece: int = 0
 ) -> Generator[float, None, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """``sample_pose`` in pieces; yields the share done, up to 0.9, and returns the same.
 
-    following: as the bones follow the empties, whatever is baked. Raises JumpsError when the
-    armature is deleted between two pieces.
+    following: as the bones follow the empties, whatever is baked
+    piece: frames in each piece, 0 for some hundredths of a second's work
+
+    Raises JumpsError when the armature is deleted, edited or put to rest between two pieces.
     """
+    # Each piece evaluates the scene anew, which takes longer for longer clips.
+    size = piece or max(_PIECE, len(frames) // 256)
+    names = [bone.name for bone in armature.pose.bones]
     uid, bones = armature.session_uid, len(armature.pose.bones)
     matrices, world = np.empty((len(frames), bones, 4, 4)), np.empty((len(frames), 4, 4))
-    for start in range(0, len(frames), _PIECE):
-        piece = slice(start, start + _PIECE)
-        found = by_uid(bpy.data.objects, uid)
+    for start in range(0, len(frames), size):
+        rows = slice(start, start + size)
+        found = _posed(uid, names)
         with _following(found) if following else nullcontext(found) as shown:
-            matrices[piece], world[piece] = sample_pose(shown, frames[piece])
-        yield 0.9 * min(start + _PIECE, len(frames)) / len(frames)
+            matrices[rows], world[rows] = sample_pose(shown, frames[rows])
+        yield 0.9 * min(start + size, len(frames)) / len(frames)
     return matrices, world
+
+
+def _posed(uid: int, names: Sequence[str]) -> Object:
+    """The armature, as long as it has these bones and shows its pose; raises JumpsError."""
+    armature = by_uid(bpy.data.objects, uid)
+    if [bone.name for bone in armature.pose.bones] != list(names):
+        raise JumpsError(f"The bones of {armature.name} were changed meanwhile; start it again.")
+    if armature.data.is_editmode:
+        raise JumpsError(f"Leave the Edit Mode of {armature.name} first; nothing was changed.")
+    if armature.data.pose_position == "REST":
+        raise JumpsError(f"Set {armature.name} to Pose Position first; nothing was changed.")
+    return armature
 
 
 @contextmanager
@@ -125,6 +146,7 @@ def _following(armature: Object) -> Iterator[Object]:
     try:
         if double.animation_data is not None:
             double.animation_data.action = None
+        double.hide_viewport = False  # what is hidden isn't evaluated
         _mute(double, False)
         for bone in double.pose.bones:
             bone.matrix_basis.identity()
@@ -188,6 +210,7 @@ def _keyed_steps(
     """Fill the action's newest channelbag with all bones; some frames, then one bone, at a time."""
     armature = by_uid(bpy.data.objects, uid)
     bones = list(armature.pose.bones)
+    names = [bone.name for bone in bones]
     paths = [
         (bone.path_from_id("location"), bone.path_from_id("rotation_quaternion")) for bone in bones
     ]
@@ -201,6 +224,7 @@ def _keyed_steps(
         yield 0.5 * start / len(frames)
     rotation = _continuous(rotation)
     for index, (place, turn) in enumerate(paths):
+        _posed(uid, names)
         action = by_uid(bpy.data.actions, action_uid)
         channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
         for axis in range(3):

@@ -51,11 +51,11 @@ def export_fbx(
 
     Raises JumpsError when the file cannot be written; then nothing is left of it.
     """
-    finished(export_steps(bpy.context.scene, result, path), progress)
+    finished(export_steps(bpy.context.scene, result, path, piece=10**9), progress)
 
 
 def export_steps(
-    scene: Scene, result: Result, path: str | os.PathLike[str]
+    scene: Scene, result: Result, path: str | os.PathLike[str], piece: int = 0
 ) -> Generator[float, None, None]:
     """The same in pieces; yields the share done. The last piece writes the file: it takes longest.
 
@@ -65,7 +65,7 @@ def export_steps(
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     uid, scene_uid, title = result.armature.session_uid, scene.session_uid, result.root.name
-    matrices, world = yield from sample_steps(result.armature, frames)
+    matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
     scene, armature = by_uid(bpy.data.scenes, scene_uid), by_uid(bpy.data.objects, uid)
     _write(scene, armature, title, frames, matrices, world, path)
 

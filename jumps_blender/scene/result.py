@@ -76,7 +76,7 @@ class Result:
         """What it was upsampled with; empty where that is not known."""
         try:
             found = json.loads(str(self._of_root("jumps_settings", "{}")))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -411,6 +411,8 @@ def _take_place(result: Result, previous: Result) -> None:
     """Put a new result where the previous one stood, with what hangs on it, and remove that."""
     root = previous.find("root")
     if root is not None:
+        result.root.parent = root.parent
+        result.root.matrix_parent_inverse = root.matrix_parent_inverse
         result.root.matrix_basis = root.matrix_basis
     heirs = {item.get("jumps_joint") or item.get("jumps_role"): item for item in result.members}
     for item in bpy.data.objects:

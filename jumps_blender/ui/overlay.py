@@ -89,7 +89,7 @@ class Screen:
         """The one that is being drawn."""
         view = context.region_data
         return cls(
-            across=np.array(view.view_matrix.inverted())[:3, :2].T,
+            across=np.array(view.view_matrix.inverted_safe())[:3, :2].T,
             depth=np.array(view.perspective_matrix[3]),
             wide=0.5 * context.region.width * abs(view.window_matrix[0][0]),
             dpi=context.preferences.system.ui_scale,

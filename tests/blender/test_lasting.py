@@ -10,7 +10,7 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.engine import EngineCancelledError
 from jumps_blender.model_runtime.job import SteppedJob, drain
-from jumps_blender.scene.bake import bake_steps
+from jumps_blender.scene.bake import bake, bake_steps
 from jumps_blender.scene.preview import Preview, apply
 from jumps_blender.scene.result import create_result, results_in
 
@@ -205,6 +205,56 @@ def test_what_is_deleted_in_the_middle_of_a_bake_is_a_message() -> None:
         drain(job)
     assert len(bpy.data.scenes) == 1
     assert len(bpy.data.actions) == before["actions"]
+
+
+def rename_a_bone(armature: bpy.types.Object) -> None:
+    armature.data.bones["l_elbow"].name = "elbow.L"
+
+
+def edit(armature: bpy.types.Object) -> None:
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+
+
+def put_to_rest(armature: bpy.types.Object) -> None:
+    armature.data.pose_position = "REST"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.95])
+@pytest.mark.parametrize(
+    ("meddle", "message"),
+    [
+        (rename_a_bone, "The bones of .* were changed meanwhile"),
+        (edit, "Leave the Edit Mode of"),
+        (put_to_rest, "to Pose Position first"),
+    ],
+)
+def test_meddling_in_the_middle_of_a_bake_is_a_message(meddle, message: str, share: float) -> None:
+    result = create_result(bpy.context, walker(frames=200))
+    armature = result.armature
+    job = SteppedJob(bake_steps(result), "Baking")
+    while job.share <= share:
+        assert not job.poll()
+    meddle(armature)
+    with pytest.raises(JumpsError, match=message):
+        drain(job)
+    assert len(bpy.data.actions) == len(bpy.data.scenes) == 1
+
+
+def test_a_hidden_armature_is_baked_as_one_that_is_seen() -> None:
+    def keys(hidden: bool) -> np.ndarray:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        result = create_result(bpy.context, walker(frames=40))
+        result.armature.hide_viewport = hidden
+        action = bake(result)
+        found = []
+        for curve in action.layers[0].strips[0].channelbags[0].fcurves:
+            values = np.empty((len(curve.keyframe_points), 2), np.float32)
+            curve.keyframe_points.foreach_get("co", values.ravel())
+            found.append(values)
+        return np.array(found)
+
+    assert np.array_equal(keys(True), keys(False))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])

@@ -374,6 +374,22 @@ def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkey
     assert reading.facts == {"ok": 1}
 
 
+def test_a_setting_that_is_no_number_is_a_message_at_once(worker):
+    with pytest.raises(JumpsError, match="A setting is no usable number"):
+        worker().request("read", path=str(EXAMPLE), fps=float("nan"))
+
+
+def test_cancelling_what_was_answered_leaves_the_process_alone(worker, monkeypatch):
+    monkeypatch.setattr(client, "CANCEL_SECONDS", 0.0)
+    asked = worker()
+    first, second = (asked.request("read", path=str(EXAMPLE)) for _ in range(2))
+    drain(second)
+    pid = asked.pid
+    first.cancel()
+    drain(asked.request("read", path=str(EXAMPLE)))
+    assert asked.pid == pid
+
+
 def test_drain_cancels_when_the_caller_gives_up(worker):
     asked = worker()
     job = asked.request("upsample", path=str(EXAMPLE), person="1", engine="latent", device="cpu")
