@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import bpy
@@ -24,6 +23,7 @@ _UPSAMPLING = {
     "min_confidence": (int, float),
     "denoise": bool,
 }
+_LARGEST = 1_000_000
 _PLACING = {"height": (int, float), "start_frame": int, "use_clip_fps": bool}
 
 
@@ -75,11 +75,11 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
 
 
 def _usable(kept: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
-    """The settings among ``kept`` that have the right type and are finite."""
+    """The settings among ``kept`` that have the right type and, for numbers, a possible size."""
     return {
         key: kept[key]
         for key, kind in types.items()
         if key in kept
         and isinstance(kept[key], kind)
-        and not (isinstance(kept[key], float) and not math.isfinite(kept[key]))
+        and not (isinstance(kept[key], (int, float)) and not abs(kept[key]) <= _LARGEST)
     }

@@ -113,6 +113,8 @@ def test_an_engine_that_is_no_more_is_a_message(pose_file: Path) -> None:
         "not JSON [",
         "[1]",
         '{"engine": 5, "min_confidence": "x", "denoise": 7, "height": NaN, "start_frame": null}',
+        '{"start_frame": 99999999999999, "height": 1e300}',
+        f'{{"height": {10**400}, "x": {"[" * 5000 + "]" * 5000}}}',
         '{"min_confidence": Infinity, "device": [], "format": {}, "fps": "fast"}',
     ):
         result.root["jumps_settings"] = hostile
