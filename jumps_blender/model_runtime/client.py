@@ -13,6 +13,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -26,8 +27,11 @@ from .engine import EngineCancelledError
 from .messages import Arrays, BrokenMessageError, read_message, write_message
 
 START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
-SILENCE_SECONDS = 180.0  # without a word while it works; importing PyTorch may take a minute
+SILENCE_SECONDS = 60.0  # without a word; as long as it computes, it says that it is alive
 CANCEL_SECONDS = 3.0  # until a cancelled request is given back; then the worker is killed
+
+# A request that fits into the pipe can't block who sends it, whatever the process does.
+_LONGEST_REQUEST = 16_000
 
 _SCRIPT = Path(__file__).parent / "start_worker.py"
 
@@ -65,9 +69,11 @@ class WorkerJob:
         self._request = {"type": "request", "id": number, "task": task, "arguments": arguments}
         self._cancelled = self._finished = self._asked_again = False
         try:
-            json.dumps(arguments, allow_nan=False)
+            length = len(json.dumps(arguments, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise JumpsError(f"A setting is no usable number ({error}); set it anew.") from error
+        if length > _LONGEST_REQUEST:
+            raise JumpsError("The path or the person's name is too long; import the file anew.")
         self._process = worker.process()
         self._process.send(self._request)
 
@@ -92,6 +98,10 @@ class WorkerJob:
         except JumpsError:
             self._finished = True
             raise
+        except (KeyError, TypeError, ValueError) as error:
+            self._finished = True
+            self._process.kill()
+            raise JumpsError(_gibberish(repr(error))) from error
         finally:
             if self._finished:
                 self._process.forget(self._number)
@@ -289,6 +299,7 @@ class _Process:
                     if header["version"] != __version__:
                         raise BrokenMessageError(f"version {header['version']} of the add-on")
                     self._greeted = True
+                if header["type"] in ("hello", "alive"):
                     continue
                 if header["type"] in ("done", "failed", "cancelled"):
                     self._answered.add(header["id"])
@@ -305,13 +316,16 @@ class _Process:
             self._ended = reason
             for waiting in list(self._inboxes.values()):
                 waiting.put(reason)
+            self._popen.wait()  # so that an idle one that goes is no zombie until the next request
 
     def _keep_printed(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             for line in self._popen.stderr:  # type: ignore[union-attr]
-                text = line[:2000].decode("utf-8", "replace").strip()
+                text = line[:2000].decode("utf-8", "replace").rstrip()
                 if text:
-                    self._printed.append(text)
+                    self._printed.append(text.strip())
+                if sys.stderr is not None:  # Blender's console; on Windows there may be none
+                    sys.stderr.write(f"JUMPS worker: {text}\n")
         self._popen.stderr.close()  # type: ignore[union-attr]
 
     def _kill_if_unanswered(self, number: int) -> None:
@@ -325,10 +339,7 @@ class _Process:
         self.kill()
         self._reader.join(timeout=1.0)
         if reason:
-            return _WorkerEndedError(
-                f"The worker process said what cannot be understood ({reason}) and was ended; try "
-                "again, or choose another Python in the add-on's preferences."
-            )
+            return _WorkerEndedError(_gibberish(reason))
         code = self._popen.returncode
         if self._held_on or (code == 0 and self._greeted):
             return _WorkerEndedError("The worker process has gone.", may_ask_again=True)
@@ -343,6 +354,13 @@ class _Process:
             f"The worker process was ended ({how}){last if code and code > 0 else ''}; the scene "
             "is unchanged, and the next click starts it again."
         )
+
+
+def _gibberish(reason: str) -> str:
+    return (
+        f"The worker process said what cannot be understood ({reason}) and was ended; try again, "
+        "or choose another Python in the add-on's preferences."
+    )
 
 
 def _signal_name(number: int) -> str:

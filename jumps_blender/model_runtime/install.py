@@ -343,7 +343,7 @@ class Install:
         base_python: Path,
         folder: Path,
         *,
-        build: Build,
+        build: Build | None = None,
         wheels: Path | None = None,
         log: Path | None = None,
         silence_seconds: float = SILENCE_SECONDS,
@@ -352,6 +352,7 @@ class Install:
 
         base_python: the Python that the environment is made with, as a path
         folder: where the environment is made; itself made if need be
+        build: None is what suits this machine, which is found out in the thread
         wheels: a folder to install from, without the network; None for the package index
         log: a file that all output is appended to
         silence_seconds: a program that prints nothing for so long is ended
@@ -361,7 +362,7 @@ class Install:
         self.notes: list[str] = []
         self._base = base_python.absolute()
         self._folder = folder.absolute()
-        self._build: Build = build
+        self._asked_build = build
         self._wheels = None if wheels is None else _with_torch(wheels.absolute())
         self._log = _Log(None if log is None else log.absolute())
         self._silence = silence_seconds
@@ -396,6 +397,7 @@ class Install:
     def _work(self) -> None:
         try:
             with self._log, _alone_in(self._folder):
+                self._build: Build = self._asked_build or machine_build()
                 self._replace()
             self.share, self.status = 1.0, "Installed"
         except EngineCancelledError as error:

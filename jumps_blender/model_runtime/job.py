@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
@@ -43,8 +44,14 @@ class SteppedJob:
     Between two polls nothing is held: whatever the steps use, they look up again.
     """
 
-    def __init__(self, steps: Generator[float, None, Any], status: str) -> None:
-        """steps: yields the share done after each piece of work, and returns the result"""
+    def __init__(
+        self, steps: Generator[float, None, Any], status: str, at_least: float = 0.0
+    ) -> None:
+        """steps: yields the share done after each piece of work, and returns the result
+
+        at_least: seconds for which each poll works, if there is so much to do
+        """
+        self._at_least = at_least
         self.share, self.status = 0.0, status
         self.notes: list[str] = []
         self.result: Any = None
@@ -52,14 +59,14 @@ class SteppedJob:
         self._cancelled = self._finished = False
 
     def poll(self, seconds: float = 0.0) -> bool:
-        """See ``Job.poll``; works for ``seconds``, at least one piece."""
+        """See ``Job.poll``; works instead of waiting, at least one piece."""
         if self._finished:
             return True
         if self._cancelled:
             self._finished = True
             self._steps.close()
             raise EngineCancelledError
-        until = time.monotonic() + seconds
+        until = time.monotonic() + max(seconds, self._at_least)
         try:
             while True:
                 self.share = next(self._steps)
@@ -76,6 +83,37 @@ class SteppedJob:
         """See ``Job.cancel``."""
         if not self._finished:
             self._cancelled = True
+
+
+class ThreadedJob:
+    """A function that runs in a thread of its own and can't be interrupted; see ``Job``."""
+
+    def __init__(self, work: Callable[[], None], status: str) -> None:
+        self.share, self.status = 0.0, status
+        self.notes: list[str] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def poll(self, seconds: float = 0.0) -> bool:
+        """See ``Job.poll``."""
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            return False
+        self.share = 1.0
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return True
+
+    def cancel(self) -> None:
+        """See ``Job.cancel``: the work goes on, and nobody need hear of its end."""
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # handed to who polls
+            self._error = error
 
 
 def drain(job: Job, progress: Callable[[float], None] | None = None) -> None:

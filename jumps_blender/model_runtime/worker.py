@@ -7,7 +7,8 @@ To the worker (``messages.py`` frames them)::
 
 and back::
 
-    {"type": "hello", "version": "0.1.0"}
+    {"type": "hello", "version": "0.2.0"}
+    {"type": "alive"}, every few seconds while it computes
     {"type": "progress", "id": 1, "share": 0.5, "status": "Upsampling"}
     {"type": "note", "id": 1, "text": "..."}
     {"type": "done", "id": 1, "facts": {...}}, with the arrays
@@ -24,7 +25,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
 from ..errors import JumpsError
@@ -34,6 +35,7 @@ from .tasks import Control, Tasks
 
 IDLE_SECONDS = 600.0  # then the worker goes, and gives the memory of PyTorch back
 _TELL_EVERY = 0.05  # seconds between two messages of progress
+_ALIVE_EVERY = 5.0  # seconds
 
 
 def main(idle_seconds: float = IDLE_SECONDS) -> None:
@@ -55,17 +57,35 @@ class _Server:
         self._requests, self._replies = requests, replies
         self._inbox: queue.Queue[dict[str, Any]] = queue.Queue()
         self._cancelled: set[int] = set()
+        self._sending = threading.Lock()
 
-    def serve(self, idle_seconds: float) -> None:
+    def serve(self, idle_seconds: float) -> NoReturn:
         """Answer one request after the other, until none has come for so long."""
-        threading.Thread(target=self._listen, daemon=True).start()
-        self._send({"type": "hello", "version": __version__})
+        for work in (self._listen, self._pulse):
+            threading.Thread(target=work, daemon=True).start()
         tasks = Tasks()
-        with contextlib.suppress(queue.Empty):
+        try:
+            self._send({"type": "hello", "version": __version__})
             while True:
                 self._answer(tasks, self._inbox.get(timeout=idle_seconds))
-        # Python's own way out would wait for the thread that listens.
-        os._exit(0)
+        except queue.Empty:
+            # Python's own way out would wait for the thread that listens.
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+
+    def _pulse(self) -> None:
+        """Tell that it lives for as long as it computes, however long a step takes.
+
+        What hangs takes no time of the processor; then nothing is told, and the client ends it.
+        """
+        spent = time.process_time()
+        while True:
+            time.sleep(_ALIVE_EVERY)
+            before, spent = spent, time.process_time()
+            if spent - before > 0.1 * _ALIVE_EVERY:
+                self._send({"type": "alive"})
 
     def _listen(self) -> None:
         """Take in requests and cancellations while the main thread computes."""
@@ -106,15 +126,25 @@ class _Server:
         except JumpsError as error:
             reply = {"type": "failed", "text": str(error)}
         except Exception as error:
-            # A bug of ours, or a broken installation: the client quotes the line, and the rest is
-            # for whoever reads the log.
-            traceback.print_exc()
-            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            reply = {"type": "failed", "text": f"The engine stopped unexpectedly ({words})."}
-        self._send({**reply, "id": number}, arrays)
+            reply, arrays = _unexpected(error), {}
+        try:
+            self._send({**reply, "id": number}, arrays)
+        except (TypeError, ValueError, MemoryError) as error:
+            self._send({**_unexpected(error), "id": number})
 
     def _send(self, header: dict[str, Any], arrays: Arrays | None = None) -> None:
         try:
-            write_message(self._replies, header, arrays)
+            with self._sending:
+                write_message(self._replies, header, arrays)
         except OSError:
             os._exit(0)  # nobody reads any more
+
+
+def _unexpected(error: Exception) -> dict[str, Any]:
+    """The answer after a bug of ours, or where the installation is broken.
+
+    The client quotes its line; the traceback goes to Blender's console, by standard error.
+    """
+    traceback.print_exc()
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return {"type": "failed", "text": f"The engine stopped unexpectedly ({words})."}

@@ -7,7 +7,7 @@ from bpy.types import Context, Operator
 from ..model_runtime.job import SteppedJob
 from ..scene.bake import bake_steps
 from ..scene.result import required_result
-from .long_operator import LongOperator
+from .long_operator import WORK_FOR, LongOperator
 from .needs_result import NeedsResult
 
 
@@ -21,7 +21,7 @@ class JUMPS_OT_bake_to_armature(NeedsResult, LongOperator, Operator):
     def start(self, context: Context) -> SteppedJob:
         result = required_result(context)
         self._range = result.frame_range
-        return SteppedJob(bake_steps(result), "Baking")
+        return SteppedJob(bake_steps(result), "Baking", WORK_FOR)
 
     def frames(self) -> int:
         return self._range[1] - self._range[0] + 1

@@ -17,7 +17,7 @@ from ..errors import JumpsError
 from ..model_runtime.job import SteppedJob
 from ..scene.export import export_steps
 from ..scene.result import required_result
-from .long_operator import LongOperator, hand_over
+from .long_operator import WORK_FOR, LongOperator, hand_over
 from .needs_result import NeedsResult
 
 
@@ -62,7 +62,7 @@ class JUMPS_OT_write_fbx(NeedsResult, LongOperator, Operator):
         result = required_result(context)
         first, last = result.frame_range
         self._path, self._frames = bpy.path.abspath(self.filepath), last - first + 1
-        return SteppedJob(export_steps(context.scene, result, self._path), "Exporting")
+        return SteppedJob(export_steps(context.scene, result, self._path), "Exporting", WORK_FOR)
 
     def frames(self) -> int:
         return self._frames

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
-from ..model_runtime.install import Install, environment_python, machine_build, remove
-from .long_operator import LongOperator, hand_over, redraw, refuse_if_running
+from ..model_runtime.install import Install, remove
+from ..model_runtime.job import ThreadedJob
+from .long_operator import LongOperator, hand_over, refuse_if_running
 from .preferences import preferences
 from .runtime import (
     chosen_runtime,
     close_workers,
     environment_folder,
+    installed_python,
     own_folder,
     remember,
     worker,
@@ -59,17 +61,16 @@ class _Installing(LongOperator):
         return Install(
             Path(sys.executable),
             environment_folder(),
-            build=machine_build(),
             wheels=wheels,
             log=own_folder() / "install.log",
         )
 
     def finish(self, context: Context, job: Install) -> str:
         """Use the new environment from now on."""
+        close_workers()
         own = preferences(context)
         if own is not None:
             own.python = ""
-        redraw(context)
         return job.notes.pop(0)
 
 
@@ -101,7 +102,7 @@ class JUMPS_OT_install_wheels(_Installing, Operator):
     bl_idname = "jumps.install_wheels"
     bl_label = "Install from Folder"
 
-    directory: StringProperty(name="Folder", subtype="DIR_PATH")
+    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, _context: Context) -> bool:
@@ -125,34 +126,43 @@ class JUMPS_OT_install_wheels(_Installing, Operator):
         return self.install(Path(bpy.path.abspath(self.directory)))
 
 
-class JUMPS_OT_remove_runtime(Operator):
+class JUMPS_OT_remove_runtime(LongOperator, Operator):
     """Delete the PyTorch that the add-on has installed, and free its disk space"""
 
     bl_idname = "jumps.remove_runtime"
     bl_label = "Remove PyTorch"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
+    is_confirmed: BoolProperty(name="Confirmed", options={"HIDDEN", "SKIP_SAVE"})
+
     @classmethod
     def poll(cls, _context: Context) -> bool:
         if refuse_if_running(cls):
             return False
-        if environment_python(environment_folder()) is None:
+        if installed_python() is None:
             cls.poll_message_set("The add-on has installed none.")
             return False
         return True
 
     def invoke(self, context: Context, event: Event) -> set[str]:
-        return context.window_manager.invoke_confirm(self, event)
+        if not self.is_confirmed:
+            return context.window_manager.invoke_confirm(self, event)
+        return super().invoke(context, event)
 
-    def execute(self, _context: Context) -> set[str]:
+    def execute(self, context: Context) -> set[str]:
+        # From the question: once more, so that the window need not wait.
+        if not bpy.app.background and self.options.is_invoke:
+            return hand_over(self, bpy.ops.jumps.remove_runtime, True, is_confirmed=True)
+        return super().execute(context)
+
+    def start(self, _context: Context) -> ThreadedJob:
         close_workers()
-        try:
-            remove(environment_folder())
-        except JumpsError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, "Removed PyTorch.")
-        return {"FINISHED"}
+        folder = environment_folder()
+        return ThreadedJob(lambda: remove(folder), "Deleting")
+
+    def finish(self, _context: Context, _job: ThreadedJob) -> str:
+        close_workers()
+        return "Removed PyTorch."
 
 
 def runtime_words(facts: dict) -> str:

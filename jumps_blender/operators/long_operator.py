@@ -18,7 +18,7 @@ from .progress import shown_progress
 from .settings import changed
 
 _POLL_EVERY = 0.05  # seconds
-_WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
+WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
 _SHOW_EVERY = 0.25  # seconds; drawing costs the window more than polling does
 
 
@@ -93,7 +93,6 @@ class LongOperator:
     options: Any
     report: Callable[[set[str], str], None]
 
-    _job: Job | None = None
     _work: Running | None = None
     _polls = 0
     _shown_at = 0.0
@@ -145,37 +144,36 @@ class LongOperator:
             self.report({"ERROR"}, f"{_running.title} is at work; wait for it, or cancel it.")
             return {"CANCELLED"}
         try:
-            self._job = self.start(context)
+            job = self.start(context)
         except JumpsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        _running = Running(self.bl_label, self._job, self.frames())
         manager = context.window_manager
-        _running.timer = manager.event_timer_add(_POLL_EVERY, window=context.window)
-        self._work = _running
+        timer = manager.event_timer_add(_POLL_EVERY, window=context.window)
+        self._work = _running = Running(self.bl_label, job, self.frames(), timer)
         manager.modal_handler_add(self)
         redraw(context)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Context, event: Event) -> set[str]:
         """Step the job on each tick; Esc cancels it, everything else is the user's."""
-        job = self._job
+        if self._work is None or (self._words is None and _running is not self._work):
+            # Stopped from outside: another file, or the add-on was disabled.
+            self._close(context)
+            return {"CANCELLED"}
+        job = self._work.job
         if self._words is not None:
             if event.type != "TIMER":
                 return {"PASS_THROUGH"}
             self._close(context)
             self._tell(job, self._words)
             return {"FINISHED"}
-        if job is None or _running is None or _running.job is not job:
-            # Stopped from outside: another file, or the add-on was disabled.
-            self._close(context)
-            return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             job.cancel()
         elif event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
-            if not job.poll(_WORK_FOR):
+            if not job.poll():
                 self._polls += 1
                 if self._polls == 2:
                     changed()  # those who draw prepare, at a moment when nothing else happens
@@ -209,20 +207,19 @@ class LongOperator:
     def _close(self, context: Context) -> None:
         """End the job, if it still goes on, and everything that belongs to watching it."""
         global _running
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
-            if _running is not None and _running.job is job:
+        work, self._work = self._work, None
+        if work is not None:
+            work.job.cancel()
+            work.stop_timer()
+            if _running is work:
                 _running = None
-        if self._work is not None:
-            self._work.stop_timer()
         changed()
         redraw(context)
 
-    def _tell(self, job: Job | None, words: str) -> None:
+    def _tell(self, job: Job, words: str) -> None:
         # Blender's status bar shows the last one, and the panel shows what has been done.
         self.report({"INFO"}, words)
-        for note in job.notes if job is not None else ():
+        for note in job.notes:
             self.report({"WARNING"}, note)
 
 

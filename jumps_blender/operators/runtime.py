@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import sys
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,18 @@ _described: dict[Runtime, dict[str, Any]] = {}
 
 def own_folder() -> Path:
     """Where the add-on may keep files; an update of the add-on leaves it alone."""
-    return Path(bpy.utils.extension_path_user(ADDON, create=True))
+    return Path(bpy.utils.extension_path_user(ADDON))
 
 
 def environment_folder() -> Path:
     """Where the add-on installs PyTorch."""
     return own_folder() / "pytorch"
+
+
+@cache
+def installed_python() -> Path | None:
+    """The Python of what the add-on has installed; ``close_workers`` lets it be looked for anew."""
+    return environment_python(environment_folder()) if ADDON.startswith("bl_ext.") else None
 
 
 def blender_runtime() -> Runtime:
@@ -46,11 +52,8 @@ def chosen_runtime(context: Context) -> Runtime:
     own = preferences(context)
     if own is not None and own.python:
         return Runtime(Path(bpy.path.abspath(own.python)), isolated=False)
-    if ADDON.startswith("bl_ext."):
-        installed = environment_python(environment_folder())
-        if installed is not None:
-            return Runtime(installed)
-    return blender_runtime()
+    installed = installed_python()
+    return blender_runtime() if installed is None else Runtime(installed)
 
 
 def worker(runtime: Runtime) -> Worker:
@@ -69,9 +72,14 @@ def missing_package(context: Context, engine: str) -> str | None:
     needed = _NEEDED[1:] if engine in ENGINES_WITHOUT_TORCH else _NEEDED
     if runtime in _described:
         return next((name for name in needed if not _described[runtime].get(name)), None)
-    if runtime.python == Path(sys.executable):
-        return next((name for name in needed if importlib.util.find_spec(name) is None), None)
+    if runtime == blender_runtime():
+        return next((name for name in needed if not has_package(runtime, name)), None)
     return None
+
+
+def has_package(runtime: Runtime, package: str) -> bool:
+    """Whether the worker will find it, in a runtime whose folders are known."""
+    return PathFinder.find_spec(package, list(runtime.paths)) is not None
 
 
 @cache
@@ -88,17 +96,15 @@ def described(runtime: Runtime) -> dict[str, Any] | None:
     return _described.get(runtime)
 
 
-def remember(runtime: Runtime, facts: dict[str, Any] | None) -> None:
-    """Keep what a Python answered; None forgets it, because it has changed."""
-    if facts is None:
-        _described.pop(runtime, None)
-    else:
-        _described[runtime] = facts
+def remember(runtime: Runtime, facts: dict[str, Any]) -> None:
+    """Keep what a Python answered."""
+    _described[runtime] = facts
 
 
 def close_workers() -> None:
-    """End all processes."""
+    """End all processes, and forget what is known of their Pythons: it may change."""
     for each in _workers.values():
         each.close()
     _workers.clear()
     _described.clear()
+    installed_python.cache_clear()

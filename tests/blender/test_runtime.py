@@ -1,6 +1,5 @@
 """Where PyTorch comes from: what is found, what is said when it is missing, what is installed."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -28,13 +27,13 @@ def preferences():
 
 
 @pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch):
+def without(runtime, monkeypatch: pytest.MonkeyPatch):
     """Hides packages from Blender's own Python."""
-    real = importlib.util.find_spec
+    real = runtime.has_package
 
     def hide(*names: str) -> None:
         monkeypatch.setattr(
-            importlib.util, "find_spec", lambda name: None if name in names else real(name)
+            runtime, "has_package", lambda where, name: name not in names and real(where, name)
         )
 
     return hide
@@ -135,6 +134,8 @@ def test_presets_ship_and_set_the_panel(runtime) -> None:
     assert bpy.ops.jumps.add_upsample_preset(name="Mine") == {"FINISHED"}
     folders = bpy.utils.preset_paths("jumps/upsample")
     assert any((Path(folder) / "Mine.py").exists() for folder in folders)
+    assert bpy.ops.jumps.add_upsample_preset(name="Mine", remove_active=True) == {"FINISHED"}
+    assert not any((Path(folder) / "Mine.py").exists() for folder in folders)
     assert runtime is not None
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -242,12 +243,10 @@ def has_ended(pidfd: int) -> bool:
     return bool(select.select([pidfd], [], [], 60)[0])
 
 
-@needs_pidfd
 def test_an_idle_worker_goes_and_the_next_request_starts_another(worker):
     asked = worker(idle_seconds=0.05)
     drain(asked.request("read", path=str(EXAMPLE)))
-    process = asked.process().pid
-    assert has_ended(os.pidfd_open(process))
+    asked.process()._listener.join(60)
     assert asked.pid is None
     drain(asked.request("read", path=str(EXAMPLE)))
 
@@ -310,6 +309,8 @@ def test_the_worker_ends_when_its_client_is_killed():
         ("import os; os.write(1, b'JMP1' + b'\\xff' * 4); os.read(0, 9)", "cannot be understood"),
         (GREETING + "hear(); sys.exit(7)", r"was ended \(code 7\)"),
         (GREETING + "hear(); print('garbage', flush=True); hear()", "cannot be understood"),
+        (GREETING + "say(type='progress', id=hear()['id'], share='x'); hear()", "understood"),
+        (GREETING + "say(type='done', id=hear()['id']); hear()", "cannot be understood"),
         (GREETING.replace(__version__, "9.9.9") + "hear(); hear()", r"version 9\.9\.9"),
         (GREETING + "say(type='failed', id=hear()['id'], text='Nope.'); hear()", r"Nope\."),
     ],
@@ -323,7 +324,7 @@ def test_a_worker_that_misbehaves_is_a_message(worker, script, message):
 
 @pytest.mark.parametrize("greets", [False, True])
 def test_a_worker_that_hangs_is_ended_in_time(worker, greets):
-    script = (GREETING + "hear()\n" if greets else "") + "import time; time.sleep(1000)"
+    script = (GREETING + "hear()\n" if greets else "") + "import sys; sys.stdin.read()"
     limits = {"silence_seconds": 0.2} if greets else {"start_seconds": 0.2}
     asked = worker(scripted(script), **limits)
     with pytest.raises(JumpsError, match="has not answered for 0 s and was ended"):
@@ -359,7 +360,7 @@ def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkey
         "request = hear()\n"
         "hangs, number = request['task'] == 'hang', request['id']\n"
         "if hangs: say(type='progress', id=number, share=0, status='x')\n"
-        "while hangs: time.sleep(1000)\n"
+        "if hangs: sys.stdin.read()\n"
         "say(type='done', id=number, facts={'ok': 1}); hear()\n"
     )
     asked = worker(scripted(script))
@@ -372,6 +373,44 @@ def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkey
     reading = asked.request("read")
     drain(reading)
     assert reading.facts == {"ok": 1}
+
+
+def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
+    heard = []
+
+    def listening(stream):
+        message = read_message(stream)
+        heard.append(message and message[0]["type"])
+        return message
+
+    monkeypatch.setattr(client, "read_message", listening)
+    package = tmp_path / "jumps_blender"
+    shutil.copytree(Path(client.__file__).parents[1], package)
+    source = package / "model_runtime" / "worker.py"
+    source.write_text(source.read_text().replace("_ALIVE_EVERY = 5.0", "_ALIVE_EVERY = 0.05"))
+    monkeypatch.setattr(client, "_SCRIPT", package / "model_runtime" / "start_worker.py")
+    drain(worker().request("upsample", path=str(EXAMPLE), person="1", engine="latent"))
+    assert "alive" in heard
+
+
+def test_what_cannot_be_sent_is_a_message_and_the_worker_lives_on(worker, tmp_path, monkeypatch):
+    package = tmp_path / "jumps_blender"
+    shutil.copytree(Path(client.__file__).parents[1], package)
+    source = package / "model_runtime" / "tasks.py"
+    wrong = source.read_text().replace('"fps": poses.fps,', '"fps": float("nan"),')
+    source.write_text(wrong)
+    monkeypatch.setattr(client, "_SCRIPT", package / "model_runtime" / "start_worker.py")
+    asked = worker()
+    with pytest.raises(JumpsError, match=r"stopped unexpectedly \(ValueError: Out of range"):
+        drain(asked.request("read", path=str(EXAMPLE)))
+    pid = asked.pid
+    drain(asked.request("describe"))
+    assert asked.pid == pid
+
+
+def test_a_request_too_long_for_the_pipe_is_a_message(worker):
+    with pytest.raises(JumpsError, match="path or the person's name is too long"):
+        worker().request("read", path="/" + "x" * 200_000)
 
 
 def test_a_setting_that_is_no_number_is_a_message_at_once(worker):
