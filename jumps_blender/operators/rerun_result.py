@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import bpy
 from bpy.types import Context, Operator
@@ -32,7 +32,6 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
 
     bl_idname = "jumps.rerun_result"
     bl_label = "Run Again"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:

@@ -22,6 +22,7 @@ from bpy.types import Context, PropertyGroup, Scene
 from ..keypoints import FORMATS
 from ..keypoints.track import MIN_CONFIDENCE
 from ..model_runtime import ENGINES
+from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
 
 # Called when what the viewport shows has changed; filled by ``ui.overlay``, which lies above.
 on_change: list[Callable[[], None]] = []
@@ -116,8 +117,8 @@ class JUMPS_PG_settings(PropertyGroup):
         name="Person's Height",
         description="Standing height of the person in metres; decides how tall the result stands",
         default=1.75,
-        min=0.1,
-        max=100.0,
+        min=MIN_HEIGHT,
+        max=MAX_HEIGHT,
         soft_min=0.5,
         soft_max=2.5,
     )

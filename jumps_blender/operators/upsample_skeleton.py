@@ -10,7 +10,7 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
 from ..model_runtime.tasks import unpacked
-from ..scene.preview import Preview, keep, shares
+from ..scene.preview import Preview, keep
 from ..scene.result import by_uid
 from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
@@ -50,7 +50,7 @@ class Upsampling(LongOperator):
         set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
         redraw(context, {"WINDOW"})
         found = ", ".join(
-            f"{share:.0%} {state.name.lower()}" for state, share in shares(preview).items()
+            f"{share:.0%} {state.name.lower()}" for state, share in preview.shares.items()
         )
         return (
             f"28 joints in {len(preview.sequence.times)} frames for person "

@@ -47,6 +47,12 @@ class Preview:
     def _unit_plane(self) -> PicturePlane:
         return picture_plane(self.sequence.positions, 1.0)
 
+    @cached_property
+    def shares(self) -> dict[JointState, float]:
+        """Of all joints in all frames, how many are in each state, in [0, 1]."""
+        counts = np.bincount(self.sequence.state.ravel(), minlength=len(JointState))
+        return {state: float(counts[state] / counts.sum()) for state in JointState}
+
     def plane(self, tall: float) -> PicturePlane:
         """How the picture lies in the scene for a person ``tall`` scene units tall."""
         unit = self._unit_plane
@@ -155,12 +161,6 @@ def apply(
             "use_clip_fps": use_clip_fps,
         },
     )
-
-
-def shares(preview: Preview) -> dict[JointState, float]:
-    """Of all joints in all frames, how many are in each state, in [0, 1]."""
-    counts = np.bincount(preview.sequence.state.ravel(), minlength=len(JointState))
-    return {state: float(counts[state] / counts.sum()) for state in JointState}
 
 
 def _kept_bytes() -> int:

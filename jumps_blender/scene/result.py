@@ -37,6 +37,7 @@ from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
 
 SKELETON = "mpi_inf_3dhp28"
+MIN_HEIGHT, MAX_HEIGHT = 0.1, 100.0  # metres; a doll, a giant
 STATE_PATH = '["jumps_state"]'
 
 
@@ -116,12 +117,17 @@ class Result:
             if empty.animation_data is not None and empty.animation_data.action is not None
         ]
         if not spans:
-            return self.root["jumps_first_frame"], self.root["jumps_last_frame"]
+            kept = [self._of_root(f"jumps_{end}_frame", None) for end in ("first", "last")]
+            if not all(isinstance(frame, int) and 0 <= frame <= MAX_FRAME for frame in kept):
+                raise self._incomplete("keyframes")
+            return kept[0], max(kept)
         return whole_frames(min(span[0] for span in spans), max(span[1] for span in spans))
 
     def find(self, role: str) -> Object | None:
         """Its root or its armature, None where it is gone."""
-        return next((item for item in self.members if item.get("jumps_role") == role), None)
+        kind = "ARMATURE" if role == "armature" else "EMPTY"
+        with_role = (item for item in self.members if item.get("jumps_role") == role)
+        return next((item for item in with_role if item.type == kind), None)
 
     def _of_root(self, key: str, default: Any) -> Any:
         root = self.find("root")
@@ -172,9 +178,15 @@ def create_result(
     settings: what the sequence was upsampled with, kept with the result as JSON
 
     A result of the same source and person in this scene is replaced (``to_replace``); its root's
-    name and placement are kept, and what the user has parented to it. When anything fails, the
-    scene is left as it was. Raises JumpsError when the clip ends beyond Blender's last frame.
+    name and placement are kept, and what else in the file points at it, such as children and
+    constraints, points at the new one. When anything fails, the scene is left as it was. Raises
+    JumpsError when the clip ends beyond Blender's last frame or nobody is that tall.
     """
+    if not MIN_HEIGHT <= height <= MAX_HEIGHT:
+        raise JumpsError(
+            f"The person's height is {height:g} m; give one between {MIN_HEIGHT:g} and "
+            f"{MAX_HEIGHT:g} m."
+        )
     scene = context.scene
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     if frames[-1] > MAX_FRAME:
@@ -415,12 +427,15 @@ def _take_place(result: Result, previous: Result) -> None:
         result.root.matrix_parent_inverse = root.matrix_parent_inverse
         result.root.matrix_basis = root.matrix_basis
     heirs = {item.get("jumps_joint") or item.get("jumps_role"): item for item in result.members}
-    for item in bpy.data.objects:
-        if item.parent in previous.members and item not in previous.members:
-            inverse = item.matrix_parent_inverse.copy()
-            heir = heirs.get(item.parent.get("jumps_joint") or item.parent.get("jumps_role"))
-            item.parent = heir or result.root
-            item.matrix_parent_inverse = inverse
+    for item in previous.members:
+        for collection in item.users_collection:
+            if collection.get("jumps_result") == previous.id:
+                collection.objects.unlink(item)
+    for item in previous.members:
+        heir = heirs.get(item.get("jumps_joint") or item.get("jumps_role"))
+        if heir is not None and heir.type == item.type:
+            # Children, constraints, modifiers, drivers, the user's own collections.
+            item.user_remap(heir)
     clear_result(previous)
 
 

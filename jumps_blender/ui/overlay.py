@@ -235,8 +235,8 @@ def update(*_: object) -> None:
         _start_drawing()
 
 
-# An undo or redo brings back what was drawn then; a file has results of its own.
-_AFTER = ("undo_post", "redo_post", "load_post")
+# An undo or redo brings back what was drawn then; a file, opened or appended from, has results.
+_AFTER = ("undo_post", "redo_post", "load_post", "blend_import_post")
 
 
 def register() -> None:

@@ -32,7 +32,7 @@ from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
-from ..scene.preview import replaced, shares
+from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
 from .presets import JUMPS_PT_upsample_presets
 from .progress import draw_running
@@ -271,7 +271,7 @@ def _draw_preview(layout: UILayout, context: Context) -> None:
     own = preferences(context)
     if own is not None:
         column = layout.column(align=True)
-        for state, share in shares(preview).items():
+        for state, share in preview.shares.items():
             _draw_state(column, own, state, share)
     row = layout.row(align=True)
     row.scale_y = 1.3

@@ -281,7 +281,7 @@ def test_enabling_and_disabling_leaves_nothing_behind(pose_file: Path) -> None:
         handlers = bpy.app.handlers
         found = {
             name: len(getattr(handlers, name))
-            for name in ("load_pre", "load_post", "undo_post", "redo_post")
+            for name in ("load_pre", "load_post", "undo_post", "redo_post", "blend_import_post")
         }
         found["import menu"] = len(bpy.types.TOPBAR_MT_file_import.draw._draw_funcs)
         found["object menu"] = len(bpy.types.VIEW3D_MT_object.draw._draw_funcs)

@@ -15,7 +15,6 @@ from jumps_blender.scene.preview import (
     figure_at,
     find,
     forget_all,
-    shares,
 )
 from jumps_blender.scene.preview import keep as keep_preview
 from jumps_blender.scene.result import results_in
@@ -135,6 +134,38 @@ def test_what_hangs_on_a_replaced_result_hangs_on_the_new_one() -> None:
     assert np.allclose(np.array(sword.matrix_world), np.array(place), atol=1e-6)
 
 
+def test_what_points_at_a_replaced_result_points_at_the_new_one() -> None:
+    preview = Preview(walker())
+    first = applied(preview)
+    mesh = bpy.data.objects.new("Body", bpy.data.meshes.new("Body"))
+    lamp = bpy.data.objects.new("Lamp", None)
+    favourites = bpy.data.collections.new("Favourites")
+    for item in (mesh, lamp):
+        bpy.context.scene.collection.objects.link(item)
+    bpy.context.scene.collection.children.link(favourites)
+    favourites.objects.link(first.root)
+    hand = joint_index("r_hand")
+    mesh.modifiers.new("Skin", "ARMATURE").object = first.armature
+    lamp.constraints.new("COPY_LOCATION").target = first.empties[hand]
+    driver = lamp.driver_add("scale", 0).driver
+    variable = driver.variables.new()
+    variable.targets[0].id = first.empties[hand]
+    again = applied(preview)
+    assert mesh.modifiers["Skin"].object == again.armature
+    assert lamp.constraints[0].target == again.empties[hand]
+    assert variable.targets[0].id == again.empties[hand]
+    assert list(favourites.objects) == [again.root]
+    # The new one's own constraints and parents are as without an earlier one.
+    bones = again.armature.pose.bones
+    targets = {c.target for bone in bones for c in bone.constraints}
+    assert targets <= set(again.empties)
+    assert {item.parent for item in (*again.empties, again.armature)} == {again.root}
+    assert {again.root.name} == {
+        c.name for item in again.members for c in item.users_collection
+    } - {"Favourites"}
+    assert len(bpy.data.objects) == 32
+
+
 def test_states_change_with_the_frame_and_nothing_is_shown_outside_the_clip() -> None:
     scene, preview = bpy.context.scene, Preview(walker(frames=60, fps=24.0))
     wrist = joint_index("l_wrist")
@@ -158,7 +189,7 @@ def test_a_clip_of_one_frame_is_shown() -> None:
 
 
 def test_shares_of_the_states() -> None:
-    found = shares(Preview(walker(frames=60)))
+    found = Preview(walker(frames=60)).shares
     assert found[JointState.INPAINTED] == pytest.approx(10 / (60 * 28))
     assert sum(found.values()) == pytest.approx(1.0)
 

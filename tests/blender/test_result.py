@@ -215,6 +215,32 @@ def test_a_lost_joint_is_named() -> None:
         _ = result.empties
 
 
+@pytest.mark.parametrize("kept", [None, "one", -3, 10**9])
+def test_properties_edited_by_hand_are_a_message(kept: object) -> None:
+    result = create_result(bpy.context, walker())
+    for empty in result.empties:
+        empty.animation_data_clear()
+    assert result.frame_range == (1, 49)
+    if kept is None:
+        del result.root["jumps_first_frame"]
+    else:
+        result.root["jumps_first_frame"] = kept
+    with pytest.raises(JumpsError, match="has lost its keyframes"):
+        assert result.frame_range
+    armature = result.armature
+    armature["jumps_role"] = "joint"
+    result.empties[0]["jumps_role"] = "armature"
+    with pytest.raises(JumpsError, match="has lost its armature"):
+        assert result.armature
+
+
+@pytest.mark.parametrize("height", [0.0, -1.0, 1e9, float("nan")])
+def test_nobody_is_that_tall(height: float) -> None:
+    with pytest.raises(JumpsError, match=r"give one between 0\.1 and 100 m"):
+        create_result(bpy.context, walker(), height=height)
+    assert not bpy.data.objects
+
+
 def test_clear_leaves_nothing_but_what_is_not_its_own() -> None:
     result = create_result(bpy.context, walker())
     hers = bpy.data.objects.new("hat", None)
