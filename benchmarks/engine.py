@@ -1,4 +1,4 @@
-"""Engines' frames per second, and of ``direct`` the peak beyond its arrays and the time to start.
+"""Engines' frames per second; what ``direct`` takes to start, of memory, and in Blender's worker.
 
 Each length runs in a process of its own, so that one's peak cannot hide the other's.
 """
@@ -9,9 +9,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
-SHORT, LONG, FEW = 1_000, 100_000, 600
+from jumps_blender.model_runtime.client import Runtime, Worker
+from jumps_blender.model_runtime.job import drain
+
+EXAMPLE = next((Path(__file__).parents[1] / "examples").glob("*.json"))
+SHORT, LONG, FEW, CLIP = 1_000, 100_000, 600, 5_000
+ROUNDS = 3
 _CHILD = """
 import ctypes, json, sys, time
 import numpy as np
@@ -76,6 +83,39 @@ def start_up() -> float:
     return time.perf_counter() - started
 
 
+def worker() -> tuple[float, float]:
+    """Seconds from asking Blender's worker process for a clip of 5000 frames to having its result.
+
+    The first request starts the process, imports PyTorch and reads the file; the second finds all
+    that done. Each is the best of three rounds, files warm.
+    """
+    once = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    clip = [{**once[n % len(once)], "image_id": f"{n}.jpg"} for n in range(CLIP)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.json"
+        path.write_text(json.dumps(clip), encoding="utf-8")
+        rounds = [_cold_and_warm(path) for _ in range(ROUNDS)]
+    cold, warm = zip(*rounds, strict=True)
+    return min(cold), min(warm)
+
+
+def _cold_and_warm(path: Path) -> tuple[float, float]:
+    asked = Worker(Runtime(Path(sys.executable)))
+    try:
+        seconds = []
+        for _ in range(2):
+            started = time.perf_counter()
+            job = asked.request(
+                "upsample", path=str(path), person="1", engine="direct", device="cpu"
+            )
+            drain(job)
+            seconds.append(time.perf_counter() - started)
+            assert len(job.arrays["positions"]) == CLIP
+    finally:
+        asked.close()
+    return seconds[0], seconds[1]
+
+
 def main() -> None:
     """Print the figures beside what they should be."""
     speed = LONG / measure(LONG)["seconds"]
@@ -85,6 +125,11 @@ def main() -> None:
         f"latent, {FEW} frames: {slow:.0f} per second; direct is {speed / slow:.0f} times as fast"
     )
     print(f"direct: {start_up():.1f} s from starting Python to the first result (target: 2)")
+    cold, warm = worker()
+    print(
+        f"direct, {CLIP} frames by Blender's worker process: {cold:.1f} s with its start, "
+        f"PyTorch's import and the file's reading; {warm:.1f} s once it runs"
+    )
     # By default glibc moves its limit for blocks of their own as it goes, so that freed arrays stay
     # in holes of the heap: what is resident then says more about malloc than about the engine.
     fixed = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}

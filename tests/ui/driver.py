@@ -304,7 +304,7 @@ def drag(start: tuple[float, float], end: tuple[float, float], moves: int = 10) 
     yield from passes(3)
 
 
-# The 3D viewport and its sidebar
+# The 3D viewport and its sidebar, and other areas
 
 
 @dataclass(frozen=True)
@@ -348,6 +348,16 @@ def maximise_view() -> Steps:
     with view().context():
         bpy.ops.screen.screen_full_area()
     yield from redraws(2)
+
+
+def find_area(kind: str) -> Any:
+    """An area with an editor of this kind, such as FILE_BROWSER; None if there is none."""
+    return next((area for area in _window().screen.areas if area.type == kind), None)
+
+
+def main_region(area: Any) -> Any:
+    """An area's own region, beside its headers and sidebars."""
+    return next(region for region in area.regions if region.type == "WINDOW")
 
 
 def open_tab(tab: str, width: int | None = None) -> Steps:

@@ -107,8 +107,8 @@ def run_in_window(
     seconds: after these everything is killed; the script's own limit should be lower
     """
     options["extension"] = extension.name
-    own = (HERE / "driver.py", HERE / "x_user.py", HERE / "scripts" / f"{script}.py")
-    for file in (*own, extension, *files):
+    own = ("driver.py", "addon.py", "x_user.py", f"scripts/{script}.py")
+    for file in (*(HERE / name for name in own), extension, *files):
         shutil.copy(file, folder)
     (folder / "options.json").write_text(json.dumps(options), encoding="utf-8")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import bpy
+from addon import panel
 from driver import (
     Steps,
     box,
@@ -31,17 +29,16 @@ def steps() -> Steps:
     yield from screenshot("before")
     figures["sidebar"] = box(view().sidebar)
 
-    settings: Any = bpy.context.scene.jumps
     yield from drop_from_outside([options["name"]], *middle(view().main))
     yield from screenshot("popup")
-    if settings.people:
+    if panel().people:
         raise AssertionError("the file was imported before the popup was confirmed")
     yield from press_outside("Return")
-    yield from until(lambda: settings.people, 30.0, "the import")
+    yield from until(lambda: panel().people, 30.0, "the import")
     # Nothing but the extension asks the sidebar to show what was imported.
     yield from screenshot_as_it_is("imported")
     yield from screenshot("redrawn")
-    figures["people"] = len(settings.people)
+    figures["people"] = len(panel().people)
 
 
 run(steps)

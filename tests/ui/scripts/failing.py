@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import signal
 
 import bpy
 from driver import Steps, open_tab, options, run
@@ -30,7 +30,7 @@ def steps() -> Steps:
         while True:
             yield
     else:
-        time.sleep(1000)
+        signal.pause()
 
 
 run(steps, seconds=3.0)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import bpy
+from addon import MODULE, invoke, is_idle, panel, part, read_poses, running, upsample
 from driver import (
     Steps,
     click_button,
     figures,
     install_extension,
+    main_region,
     middle,
     move,
     note,
@@ -27,29 +28,11 @@ from driver import (
     view,
 )
 
-MODULE = "bl_ext.user_default.jumps_blender"
-
 
 def steps() -> Steps:
     install_extension(options["extension"])
-    work, runtime = (
-        sys.modules[f"{MODULE}.operators.{name}"] for name in ("long_operator", "runtime")
-    )
     yield from open_tab("JUMPS", width=300)
-    yield from read(work)
-
-    def is_idle() -> bool:
-        return work.running() is None
-
-    def start(engine: str = "direct") -> Steps:
-        panel().engine = engine
-        with view().context():
-            bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-        yield from until(lambda: is_idle() or work.running().job.share > 0, 60.0, "the start")
-
-    def pid() -> int:
-        (found,) = [each.pid for each in runtime._workers.values() if each.pid]
-        return found
+    yield from read_poses(options["file"])
 
     # Esc, with the mouse anywhere in the window.
     yield from start()
@@ -88,18 +71,17 @@ def steps() -> Steps:
         yield from passes(5)
 
     # kill -9
-    os.kill(pid(), signal.SIGKILL)
+    os.kill(worker().pid, signal.SIGKILL)
     yield from until(is_idle, 5.0, "the end after the kill")
     said("killed")
     yield from press("ESC")  # the popup that shows an error takes keys
 
     # The next click works, and what was renamed meanwhile is found.
-    yield from start("ridge")
-    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+    panel().engine = "ridge"
+    yield from upsample()
 
     # Repeat Last doesn't wait either.
-    with view().context():
-        bpy.ops.jumps.discard_preview()
+    invoke("discard_preview")
     panel().engine = "direct"
     begun = time.perf_counter()
     yield from move(*middle(view().main))
@@ -109,14 +91,12 @@ def steps() -> Steps:
     yield from until(is_idle, 5.0, "the end after Esc")
 
     # Undo takes away what is being baked.
-    yield from start("ridge")
-    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
-    with view().context():
-        bpy.ops.jumps.apply_preview("INVOKE_DEFAULT", True)
+    panel().engine = "ridge"
+    yield from upsample()
+    invoke("apply_preview", undo=True)
     yield from passes(5)
-    with view().context():
-        bpy.ops.jumps.bake_to_armature("INVOKE_DEFAULT")
-    yield from until(lambda: work.running().job.share > 0.1, 30.0, "the bake")
+    invoke("bake_to_armature")
+    yield from until(lambda: running().job.share > 0.1, 30.0, "the bake")
     yield from move(*middle(view().main))
     yield from press("Z", ctrl=True)
     yield from until(is_idle, 30.0, "the end of the bake")
@@ -126,9 +106,8 @@ def steps() -> Steps:
     # Esc leaves the armature as it was.
     yield from press("Z", ctrl=True, shift=True)
     yield from until(lambda: active_armature() is not None, 10.0, "the redo")
-    with view().context():
-        bpy.ops.jumps.bake_to_armature("INVOKE_DEFAULT")
-    yield from until(lambda: work.running().job.share > 0.1, 30.0, "the bake")
+    invoke("bake_to_armature")
+    yield from until(lambda: running().job.share > 0.1, 30.0, "the bake")
     yield from press("ESC")
     yield from until(is_idle, 5.0, "the end of the bake")
     said("cancelled bake")
@@ -142,10 +121,9 @@ def steps() -> Steps:
     # The scene in which it was started is deleted.
     with view().context():
         bpy.ops.scene.new(type="FULL_COPY")
-    yield from read(work, options["short"])
+    yield from read_poses(options["short"])
     panel().engine = "direct"
-    with view().context():
-        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+    invoke("upsample_skeleton")
     yield from passes(2)
     with view().context():
         bpy.ops.scene.delete()
@@ -161,10 +139,9 @@ def steps() -> Steps:
     area.type = "VIEW_3D"
     yield from passes(5)
     panel().engine = "direct"
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=other, area=area, region=region):
+    with bpy.context.temp_override(window=other, area=area, region=main_region(area)):
         bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-    yield from until(lambda: work.running().job.share > 0, 60.0, "the start")
+    yield from until(lambda: running().job.share > 0, 60.0, "the start")
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
         bpy.ops.wm.window_close()
     yield from until(is_idle, 10.0, "the end after the window was closed")
@@ -172,10 +149,8 @@ def steps() -> Steps:
 
     # A worker that hangs.
     yield from start()
-    for each in runtime._workers.values():
-        if each.pid:
-            each.process().silence_seconds = 1.0
-    os.kill(pid(), signal.SIGSTOP)
+    worker().process().silence_seconds = 1.0
+    os.kill(worker().pid, signal.SIGSTOP)
     yield from until(is_idle, 20.0, "the end of the worker that hangs")
     said("hung")
 
@@ -187,8 +162,7 @@ def steps() -> Steps:
         program.chmod(0o755)
         own.python = str(program)
         panel().engine = "direct"
-        with view().context():
-            bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
+        invoke("upsample_skeleton")
         yield from until(is_idle, 20.0, f"the end of the worker that {name}")
         said(name)
     own.python = ""
@@ -200,12 +174,25 @@ def steps() -> Steps:
     yield from passes(20)
     yield from until(is_idle, 5.0, "the end after a new file")
     figures["new_file"] = [len(panel().people), panel().preview]
-    figures["drawing"] = sys.modules[f"{MODULE}.ui.overlay"].is_drawing()
+    figures["drawing"] = part("ui.overlay").is_drawing()
     yield from open_tab("JUMPS")
-    yield from read(work)
-    yield from start("ridge")
-    yield from until(lambda: panel().preview and is_idle(), 30.0, "the preview")
+    yield from read_poses(options["file"])
+    panel().engine = "ridge"
+    yield from upsample()
     note("went through all faults")
+
+
+def start() -> Steps:
+    """Upsample with the network, and wait until it is at work."""
+    panel().engine = "direct"
+    invoke("upsample_skeleton")
+    yield from until(lambda: is_idle() or running().job.share > 0, 60.0, "the start")
+
+
+def worker() -> Any:
+    """The one whose process runs."""
+    (found,) = (each for each in part("operators.runtime")._workers.values() if each.pid)
+    return found
 
 
 def said(what: str) -> None:
@@ -213,8 +200,7 @@ def said(what: str) -> None:
     window = bpy.context.window_manager.windows[0]
     area = min(window.screen.areas, key=lambda area: area.y + area.x)
     kind, area.type = area.type, "INFO"
-    region = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
+    with bpy.context.temp_override(window=window, area=area, region=main_region(area)):
         bpy.ops.info.select_all(action="SELECT")
         bpy.ops.info.report_copy()
         figures.setdefault("said", {})[what] = window.id_data.clipboard.splitlines()
@@ -224,16 +210,6 @@ def said(what: str) -> None:
 
 def active_armature() -> Any:
     return next((item for item in bpy.data.objects if item.type == "ARMATURE"), None)
-
-
-def panel() -> Any:
-    return bpy.context.window_manager.windows[0].scene.jumps
-
-
-def read(work: Any, name: str = "") -> Steps:
-    with view().context():
-        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{name or options['file']}")
-    yield from until(lambda: panel().people and work.running() is None, 30.0, "the import")
 
 
 run(steps, seconds=options["limit"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 import bpy
+from addon import MODULE, panel, read_poses, upsample
 from driver import (
     Steps,
     box,
@@ -17,7 +15,6 @@ from driver import (
     redraws,
     run,
     screenshot,
-    until,
     use_language,
     use_light_theme,
     use_scale,
@@ -30,15 +27,9 @@ def steps() -> Steps:
     bpy.data.batch_remove(list(bpy.data.objects))
     yield from maximise_view()
     yield from open_tab("JUMPS")
-    work = sys.modules["bl_ext.user_default.jumps_blender.operators.long_operator"]
-    panel: Any = bpy.context.scene.jumps
-    with view().context():
-        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{options['file']}")
-    yield from until(lambda: panel.people and work.running() is None, 30.0, "the import")
-    panel.engine = "ridge"
-    with view().context():
-        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-    yield from until(lambda: panel.preview and work.running() is None, 30.0, "the preview")
+    yield from read_poses(options["file"])
+    panel().engine = "ridge"
+    yield from upsample()
     with view().context():
         bpy.ops.view3d.view_axis(type="FRONT")
     yield from look("dark")
@@ -61,7 +52,7 @@ def preferences() -> Steps:
     area = view().area
     area.type = "PREFERENCES"
     yield from redraws(2)
-    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.jumps_blender")
+    bpy.ops.preferences.addon_expand(module=MODULE)
     yield from screenshot("preferences")
     figures["preferences"] = box(area)
 

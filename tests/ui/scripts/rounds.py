@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any
 
 import addon_utils
 import bpy
+from addon import MODULE, invoke, panel, part, read_poses, upsample
 from driver import (
     Steps,
     figures,
@@ -26,8 +25,6 @@ from driver import (
     view,
 )
 
-MODULE = "bl_ext.user_default.jumps_blender"
-
 
 def steps() -> Steps:
     install_extension(options["extension"])
@@ -43,53 +40,36 @@ def steps() -> Steps:
         yield from open_tab("JUMPS")
     figures["enabled"] = [before, counts()]
 
-    work = sys.modules[f"{MODULE}.operators.long_operator"]
-    panel: Any = bpy.context.scene.jumps
     bpy.ops.ed.undo_push(message="start")
-    with view().context():
-        bpy.ops.jumps.read_poses("INVOKE_DEFAULT", filepath=f"/share/{options['file']}")
-    yield from until(lambda: panel.people and work.running() is None, 30.0, "the import")
-    panel.engine = "ridge"
+    yield from read_poses(options["file"])
+    panel().engine = "ridge"
     bpy.ops.ed.undo_push(message="engine")
     yield from move(*middle(view().main))
 
     memory = []
     for number in range(options["rounds"]):
-        with view().context():
-            bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-        yield from until(
-            lambda: bpy.context.window.scene.jumps.preview and work.running() is None,
-            30.0,
-            "the preview",
-        )
-        with view().context():
-            bpy.ops.jumps.apply_preview("INVOKE_DEFAULT", True)
+        yield from upsample()
+        invoke("apply_preview", undo=True)
         yield from passes(2)
         if len(bpy.data.objects) != 30:
             raise AssertionError(f"{len(bpy.data.objects)} objects in round {number}")
         for _ in range(2):
             yield from press("Z", ctrl=True)
         yield from until(lambda: not bpy.data.objects, 5.0, "the undo of Apply")
-        yield from until(
-            lambda: not bpy.context.window.scene.jumps.preview, 5.0, "the undo of the preview"
-        )
+        yield from until(lambda: not panel().preview, 5.0, "the undo of the preview")
         memory.append(resident())
     figures["memory"] = memory
     figures["rounds"] = [before, counts()]
     note(f"{memory[0]} MB at first, {memory[-1]} MB at last")
 
     # Switching off and disabling takes the drawing away.
-    overlay = sys.modules[f"{MODULE}.ui.overlay"]
-    with view().context():
-        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-    yield from until(lambda: overlay.is_drawing(), 30.0, "the preview")
-    yield from until(lambda: work.running() is None, 5.0, "the end")
-    with view().context():
-        bpy.ops.jumps.discard_preview("INVOKE_DEFAULT")
+    overlay = part("ui.overlay")
+    yield from upsample()
+    yield from until(overlay.is_drawing, 5.0, "the drawing")
+    invoke("discard_preview")
     figures["drawing"] = [overlay.is_drawing()]
-    with view().context():
-        bpy.ops.jumps.upsample_skeleton("INVOKE_DEFAULT")
-    yield from until(lambda: overlay.is_drawing() and work.running() is None, 30.0, "the preview")
+    yield from upsample()
+    yield from until(overlay.is_drawing, 5.0, "the drawing")
     addon_utils.disable(MODULE)
     figures["drawing"].append(overlay.is_drawing())
     yield from redraws(2)

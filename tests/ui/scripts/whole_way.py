@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import bpy
+from addon import is_idle, panel, part, running
 from driver import (
     GapRecorder,
     Steps,
     box,
     click_button,
     figures,
+    find_area,
     install_extension,
     invoke_drop,
+    main_region,
     middle,
     move,
     note,
@@ -28,14 +29,11 @@ from driver import (
     view,
 )
 
-MODULE = "bl_ext.user_default.jumps_blender"
-
 
 def steps() -> Steps:
     install_extension(options["extension"])
     bpy.data.batch_remove(list(bpy.data.objects))
-    work = sys.modules[f"{MODULE}.operators.long_operator"]
-    overlay = sys.modules[f"{MODULE}.ui.overlay"]
+    overlay = part("ui.overlay")
     prepare_screen()
     yield from open_tab("JUMPS", width=300)
     figures["sidebar"] = box(view().sidebar)
@@ -47,17 +45,17 @@ def steps() -> Steps:
     yield from screenshot("2_dropped")
     yield from press("RET")
     yield from until(lambda: panel().people, 30.0, "the import")
-    yield from until(lambda: work.running() is None, 5.0, "the end of the import")
+    yield from until(is_idle, 5.0, "the end of the import")
     figures["people"] = [(one.person, one.frames) for one in panel().people]
     yield from screenshot("3_imported")
 
     with GapRecorder("upsampling"):
         yield from click_button("jumps.upsample_skeleton")
-        yield from until(lambda: work.running().job.share > 0.3, 90.0, "a third of the work")
+        yield from until(lambda: running().job.share > 0.3, 90.0, "a third of the work")
         yield from screenshot("4_upsampling")
-        figures["words"] = work.running().words()
+        figures["words"] = running().words()
         yield from until(lambda: panel().preview, 150.0, "the preview")
-    yield from until(lambda: work.running() is None, 5.0, "the end of the upsampling")
+    yield from until(is_idle, 5.0, "the end of the upsampling")
     figures["drawing"]["preview"] = overlay.is_drawing()
     figures["objects"] = [len(bpy.data.objects)]
     look_from_the_front()
@@ -70,8 +68,8 @@ def steps() -> Steps:
     figures["objects"].append(len(bpy.data.objects))
     yield from screenshot("6_applied")
     yield from click_button("jumps.bake_to_armature")
-    yield from until(lambda: work.running() is not None, 5.0, "the bake")
-    yield from until(lambda: work.running() is None, 120.0, "the end of the bake")
+    yield from until(running, 5.0, "the bake")
+    yield from until(is_idle, 120.0, "the end of the bake")
     figures["actions"] = len(bpy.data.actions)
     yield from screenshot("7_baked")
 
@@ -84,7 +82,7 @@ def steps() -> Steps:
     yield from move(*middle(main_region(browser)))
     yield from press("RET")
     yield from until(path.exists, 120.0, f"{path}")
-    yield from until(lambda: work.running() is None, 10.0, "the end of the export")
+    yield from until(is_idle, 10.0, "the end of the export")
     figures["fbx"] = path.stat().st_size
     figures["keys"] = keys()
 
@@ -107,10 +105,6 @@ def steps() -> Steps:
     yield from screenshot("10_redone")
     figures["keys_redone"] = keys()
     note("all undone and redone")
-
-
-def panel() -> Any:
-    return bpy.context.window.scene.jumps
 
 
 def state() -> list[int]:
@@ -142,14 +136,6 @@ def scrub_to(share: float) -> None:
     scene = bpy.context.window.scene
     frames = people[panel().person_index].frames * scene.render.fps / 30
     scene.frame_set(1 + round(share * (frames - 1)))
-
-
-def find_area(kind: str) -> Any:
-    return next((area for area in bpy.context.window.screen.areas if area.type == kind), None)
-
-
-def main_region(area: Any) -> Any:
-    return next(region for region in area.regions if region.type == "WINDOW")
 
 
 def prepare_screen() -> None:
