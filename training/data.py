@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime import features, gaps
-from jumps_blender.model_runtime.cameras import FOCAL
+from jumps_blender.model_runtime.cameras import FOCAL, head_size_px
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.mocap import MocapArchive
-from jumps_blender.skeletons import COMMON12, MIRROR, joint_index
+from jumps_blender.skeletons import COMMON12, joint_index
 
-from .bodies import exchanged, measure
+from .motion import MotionSettings, MotionStream, round_about
 
 # Whole subjects of the CMU archive kept from training for choosing between models: walks, runs,
 # acrobatics, ballet, household actions and martial arts, about a tenth of the minutes.
@@ -41,18 +41,12 @@ _EXTRAS = [
 
 
 @dataclass(frozen=True)
-class SampleSettings:
+class SampleSettings(MotionSettings):
     """How samples are drawn; the defaults are those of the committed weights."""
 
-    frames: int = 128
-    slowest_fps: float = 20.0
-    fastest_fps: float = 40.0
     clean_share: float = 0.4  # all given joints seen exactly, as in the protocol's Table I
     noisy_share: float = 0.3  # a detector's noise, and holes; the rest are exact, with holes
-    exchange_bodies: bool = True  # see bodies.py
     hole_weight: float = 3.0  # of joint-frames in holes of the 12 common joints; others count 1
-    subject_power: float = 0.4  # a subject is drawn with probability ~ its length ** power,
-    clip_length_power: float = 0.75  # and of its clips one with probability ~ length ** power
 
 
 @dataclass(frozen=True)
@@ -139,26 +133,8 @@ class SampleStream:
         seed: int,
     ) -> None:
         self.settings = settings
-        self._archive = archive
         self._rng = np.random.default_rng(seed)
-        self._clips = [archive.clip(number) for number in clips]
-        self._probability = np.zeros(len(self._clips))  # of drawing a clip for its motion
-        # And for its body, if all of it was measured: subjects alike.
-        self._body_share = np.zeros(len(self._clips))
-        lengths = np.array([len(clip.xyz) for clip in self._clips], float)
-        subjects = np.array([clip.subject for clip in self._clips])
-        for subject in np.unique(subjects):
-            own = subjects == subject
-            weight = lengths[own] ** settings.clip_length_power
-            often = lengths[own].sum() ** settings.subject_power
-            self._probability[own] = often * weight / weight.sum()
-            whole = own & [clip.valid.all() for clip in self._clips]
-            self._body_share[whole] = 1 / max(whole.sum(), 1)
-        self._probability /= self._probability.sum()
-        if not self._body_share.any():
-            self._body_share[:] = 1
-        self._body_share /= self._body_share.sum()
-        self._bodies = measure([clip.xyz for clip in self._clips], list(subjects))
+        self._motions = MotionStream(archive, clips, settings, self._rng)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield batches of ``size`` samples for ever."""
@@ -167,91 +143,20 @@ class SampleStream:
 
     def batch(self, size: int) -> Batch:
         """Draw one batch of ``size`` samples."""
-        rng, t = self._rng, self.settings.frames
-        xyz = np.zeros((size, t, 28, 3), np.float32)
-        valid = np.zeros((size, 28), bool)
-        length = np.zeros(size, int)
-        step = np.zeros(size)
-        numbers = rng.choice(len(self._clips), size=size, p=self._probability)
-        for sample, number in enumerate(numbers):
-            xyz[sample], length[sample], step[sample] = self._window(number)
-            valid[sample] = self._clips[number].valid
-        if self.settings.exchange_bodies:
-            others = rng.choice(len(self._clips), size=size, p=self._body_share)
-            xyz = exchanged(xyz, self._bodies.of(numbers), self._bodies.of(others), rng)
-        xyz, valid = self._mirrored(xyz, valid)
-        points, depth = self._seen(xyz)
-        head_m = np.linalg.norm(xyz[:, :, 6] - xyz[:, :, 7], axis=-1).mean(axis=1)
-        head_m = np.where(valid[:, 6] & valid[:, 7], head_m, 0.20)
-        head = (head_m[:, None] * FOCAL / depth[:, :, 4]).astype(np.float32)
-        positions, confidence = self._spoilt(points, depth, head, valid, length)
-        batch = _batch(positions, confidence, points, valid, length, step, head)
+        motion = self._motions.draw(size)
+        xyz, valid, length = motion.xyz, motion.valid, motion.length
+        seen = round_about(xyz, self._rng).seen(xyz)
+        depth = seen[..., 2]
+        points = seen[..., :2] / depth[..., None] * np.float32(FOCAL)
+        head = head_size_px(xyz, valid, depth)
+        positions, confidence = self.spoilt(points, depth, head, valid, length)
+        batch = _batch(positions, confidence, points, valid, length, motion.step, head)
         common = list(COMMON12)
         holes = confidence[..., common] == 0
         batch.weight[..., common] *= np.where(holes, self.settings.hole_weight, 1)
         return batch
 
-    def _window(self, number: int) -> tuple[NDArray[np.float32], int, float]:
-        """A random piece of a clip at a random rate: (T, 28, 3), its length, seconds per frame."""
-        rng, settings = self._rng, self.settings
-        clip = self._clips[number]
-        rate = rng.uniform(settings.slowest_fps, settings.fastest_fps)
-        if rng.random() < 0.4:
-            rate = 30.0
-        stride = clip.fps / rate
-        available = int((len(clip.xyz) - 1) / stride) + 1
-        length = min(settings.frames, available)
-        if rng.random() < 0.06:
-            length = int(rng.integers(1, length + 1))
-        start = rng.uniform(0, len(clip.xyz) - 1 - (length - 1) * stride)
-        place = np.minimum(start + np.arange(length) * stride, len(clip.xyz) - 1)
-        low = np.minimum(place.astype(int), max(len(clip.xyz) - 2, 0))
-        share = (place - low).astype(np.float32)[:, None, None]
-        high = np.minimum(low + 1, len(clip.xyz) - 1)
-        window = np.empty((settings.frames, 28, 3), np.float32)
-        window[:length] = clip.xyz[low] * (1 - share) + clip.xyz[high] * share
-        window[length:] = window[length - 1]
-        return window, length, 1.0 / rate
-
-    def _mirrored(self, xyz: NDArray, valid: NDArray) -> tuple[NDArray, NDArray]:
-        flip = self._rng.random(len(xyz)) < 0.5
-        order = list(MIRROR)
-        mirrored = xyz[:, :, order] * np.array([-1, 1, 1], np.float32)
-        return (
-            np.where(flip[:, None, None, None], mirrored, xyz),
-            np.where(flip[:, None], valid[:, order], valid),
-        )
-
-    def _seen(self, xyz: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Project through one random static camera each: pixels and depth."""
-        rng, size = self._rng, len(xyz)
-        yaw = rng.uniform(0, 2 * np.pi, size)
-        elevation = np.deg2rad(rng.uniform(-20, 40, size))
-        roll = np.deg2rad(np.clip(rng.normal(0, 4, size), -12, 12))
-        pelvis = xyz[:, :, 4]
-        centre = pelvis.mean(axis=1)
-        reach = np.linalg.norm(pelvis - centre[:, None], axis=-1).max(axis=1)
-        distance = rng.uniform(2.2, 10.0, size) + reach * rng.uniform(1.0, 2.0, size)
-        zero = np.zeros(size)
-        backward = np.stack(
-            [np.cos(elevation) * np.cos(yaw), np.cos(elevation) * np.sin(yaw), np.sin(elevation)],
-            axis=-1,
-        )
-        right = np.stack([-np.sin(yaw), np.cos(yaw), zero], axis=-1)
-        down = np.cross(-backward, right)
-        cos, sin = np.cos(roll)[:, None], np.sin(roll)[:, None]
-        right, down = cos * right + sin * down, cos * down - sin * right
-        axes = np.stack([right, down, -backward], axis=1)
-        # The person need not be in the middle of the picture.
-        aside = rng.normal(0, 0.12, (size, 2)) * distance[:, None]
-        eye = centre + distance[:, None] * backward
-        eye = eye + aside[:, :1] * right + aside[:, 1:] * down
-        local = np.einsum("btjc,bdc->btjd", xyz - eye[:, None, None], axes)
-        depth = np.maximum(local[..., 2], 0.3)
-        points = local[..., :2] / depth[..., None] * FOCAL
-        return points.astype(np.float32), depth.astype(np.float32)
-
-    def _spoilt(
+    def spoilt(
         self,
         points: NDArray,
         depth: NDArray,
@@ -335,15 +240,15 @@ def _batch(
 ) -> Batch:
     size, t = confidence.shape[:2]
     inside = (np.arange(t) < length[:, None])[..., None]
-    bridged, age, curve = _bridged(positions, (confidence > 0) & inside, step)
-    body = features.locate(bridged, age)
+    flat, age, curve = bridged(positions, (confidence > 0) & inside, step)
+    body = features.locate(flat, age)
     unit = _smoothed_inside(body.unit[..., 0], length)[..., None]
     network_input = np.empty((size, t, features.FEATURES), np.float32)
     for sample in range(size):  # a window's own rate and length
         n = length[sample]
         one = features.Body(body.centre[sample, :n], unit[sample, :n], body.fresh[sample, :n])
         network_input[sample, :n] = features.network_features(
-            bridged[sample, :n],
+            flat[sample, :n],
             age[sample, :n],
             confidence[sample, :n],
             one,
@@ -352,7 +257,7 @@ def _batch(
             curve[sample, :n],
         )
         network_input[sample, n:] = 0
-    base = features.base_positions(bridged, body, unit)
+    base = features.base_positions(flat, body, unit)
     target = (points - body.centre) / unit[..., None]
     weight = np.broadcast_to(valid[:, None], (size, t, 28)) * inside
     return Batch(
@@ -365,7 +270,7 @@ def _batch(
     )
 
 
-def _bridged(
+def bridged(
     positions: NDArray, seen: NDArray, step: NDArray
 ) -> tuple[NDArray, NDArray, NDArray[np.float32]]:
     """Batched gaps.BridgedTrajectories on even steps: positions, age in seconds, curves."""
@@ -379,7 +284,7 @@ def _bridged(
     span = high - low
     share = np.where(span > 0, (index - low) / np.maximum(span, 1), 0).astype(np.float32)[..., None]
     rows, columns = np.arange(size)[:, None, None], np.arange(joints)
-    bridged = positions[rows, low, columns] * (1 - share) + positions[rows, high, columns] * share
+    flat = positions[rows, low, columns] * (1 - share) + positions[rows, high, columns] * share
     age = np.minimum(np.abs(index - low), np.abs(high - index)) * step[:, None, None]
     ever = has_left | has_right
     # All samples as one long clip.
@@ -404,7 +309,7 @@ def _bridged(
         np.repeat(np.maximum(np.rint(gaps.VELOCITY_SPAN / step), 1).astype(int), t),
     )
     drift, curve = (values.reshape(size, t, joints, 2) for values in (drift, curve))
-    return bridged + drift, np.where(ever, age, np.inf).astype(np.float32), curve
+    return flat + drift, np.where(ever, age, np.inf).astype(np.float32), curve
 
 
 def _smoothed_inside(unit: NDArray, length: NDArray) -> NDArray[np.float32]:

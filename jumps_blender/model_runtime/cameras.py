@@ -26,9 +26,13 @@ class Camera:
     position: NDArray[np.float64]
     axes: NDArray[np.float64]
 
+    def local(self, xyz: NDArray) -> NDArray[np.float64]:
+        """Points (…, 3), metres, in the camera's axes: right, down, forward."""
+        return np.asarray((xyz - self.position) @ self.axes.T)
+
     def project(self, xyz: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Pixels (…, 2), x right and y down, and depth (…,) in metres of points (…, 3)."""
-        local = (xyz - self.position) @ self.axes.T
+        local = self.local(xyz)
         depth = local[..., 2]
         pixels = local[..., :2] / depth[..., None] * FOCAL + (WIDTH / 2, HEIGHT / 2)
         return pixels.astype(np.float32), depth.astype(np.float32)
@@ -67,11 +71,10 @@ def protocol_camera(clip_id: str, seed: int, number: int, pelvis: NDArray) -> Ca
 
 
 def head_size_px(xyz: NDArray, valid: NDArray[np.bool_], depth: NDArray) -> NDArray[np.float32]:
-    """The protocol's unit of error, (F,) pixels: head size seen at the pelvis' depth.
+    """The protocol's unit of error, (…, F) pixels: head size seen at the pelvis' depth.
 
-    xyz (F, 28, 3) metres; valid (28,); depth (F, 28) metres.
+    xyz (…, F, 28, 3) metres; valid (…, 28); depth (…, F, 28) metres.
     """
-    head = _NOMINAL_HEAD
-    if valid[_HEAD] and valid[_HEAD_TOP]:
-        head = float(np.linalg.norm(xyz[:, _HEAD] - xyz[:, _HEAD_TOP], axis=1).mean())
-    return (head * FOCAL / depth[:, _PELVIS]).astype(np.float32)
+    head = np.linalg.norm(xyz[..., _HEAD, :] - xyz[..., _HEAD_TOP, :], axis=-1).mean(axis=-1)
+    head = np.where(valid[..., _HEAD] & valid[..., _HEAD_TOP], head, _NOMINAL_HEAD)
+    return (head[..., None] * FOCAL / depth[..., _PELVIS]).astype(np.float32)

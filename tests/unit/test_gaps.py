@@ -4,7 +4,7 @@ import numpy as np
 
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime.gaps import BridgedTrajectories
-from training.data import _bridged
+from training.data import bridged as bridged_batch
 
 
 def _observation(frames: int, seed: int = 0) -> Observation:
@@ -52,7 +52,7 @@ def test_moments_between_frames():
 
 def test_training_bridges_as_inference_does():
     clips = [_observation(120), _observation(120, seed=1)]
-    positions, age, curve = _bridged(
+    positions, age, curve = bridged_batch(
         np.stack([seen.positions for seen in clips]),
         np.stack([seen.mask for seen in clips]),
         np.full(2, 1 / 30),
