@@ -154,7 +154,8 @@ def test_the_worker_gives_what_the_functions_give(worker, engine):
     drain(job, told.append)
     assert asked.pid == first, "a second request is served by the same process"
     expected = upsample_track(choose_person(poses), engine=engine, device="cpu")
-    sequence = unpacked(job.facts, job.arrays)
+    sequence, space = unpacked(job.facts, job.arrays)
+    assert space is None
     for name in ARRAYS:
         assert np.array_equal(getattr(sequence, name), getattr(expected, name)), name
     assert (sequence.engine, sequence.person, sequence.source) == (
@@ -389,8 +390,10 @@ def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
     source = package / "model_runtime" / "worker.py"
     source.write_text(source.read_text().replace("_ALIVE_EVERY = 5.0", "_ALIVE_EVERY = 0.05"))
     monkeypatch.setattr(client, "_SCRIPT", package / "model_runtime" / "start_worker.py")
-    drain(worker().request("upsample", path=str(EXAMPLE), person="1", engine="latent"))
-    assert "alive" in heard
+    job = worker().request("upsample", path=str(EXAMPLE), person="1", engine="latent")
+    while "alive" not in heard:
+        assert not job.poll(0.1), "it ended without having said so"
+    job.cancel()
 
 
 def test_what_cannot_be_sent_is_a_message_and_the_worker_lives_on(worker, tmp_path, monkeypatch):
