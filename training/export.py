@@ -16,11 +16,13 @@ from jumps_blender.files import written_whole
 from jumps_blender.model_runtime.evaluation import Protocol, make_view
 from jumps_blender.model_runtime.features import FEATURES
 from jumps_blender.model_runtime.latent import LatentEngine
+from jumps_blender.model_runtime.lift_features import FEATURES as LIFT_FEATURES
 from jumps_blender.model_runtime.mocap import MocapArchive
-from jumps_blender.model_runtime.weights_files import FOLDER
+from jumps_blender.model_runtime.weights_files import FOLDER, ROW_SCALES
 
 from .data import sample, split
 from .train_direct import merit
+from .train_lift import merit as lift_merit
 
 _CMU = {
     "name": "CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu), 28 joints",
@@ -35,10 +37,13 @@ _CALIBRATION_FRAMES = 300  # of each validation subject
 def export(run: Path) -> None:
     """Write a run's weights in half precision, and their JSON card, to where engines find them.
 
-    Raises JumpsError where the folder holds no run with a checkpoint.
+    Raises JumpsError where the folder holds no run with a checkpoint, or one that isn't to ship.
     """
     if (run / "best.safetensors").exists():
-        _export_direct(run)
+        network = _settings(run).get("network")
+        if network == "cheng":
+            raise JumpsError(f"{run}: holds what the lifter is compared with; it ships nowhere.")
+        (_export_lift if network == "lift" else _export_direct)(run)
     elif (run / "networks.safetensors").exists():
         _export_jumps(run)
     else:
@@ -59,6 +64,20 @@ def _export_direct(run: Path) -> None:
         "validation": {name: float(value) for name, value in best.items() if name != "step"},
     }
     _write("direct", weights, settings, card)
+
+
+def _export_lift(run: Path) -> None:
+    settings, rows = _settings(run), _log(run)
+    best = max(rows, key=lift_merit)
+    card = {
+        "task": "lift",
+        "architecture": {"features": LIFT_FEATURES, **settings["architecture"]},
+        "normalisation": "along a turned camera's axis, see model_runtime/lift_features.py",
+        "sequences_seen_in_the_last_run": int(best["step"]) * settings["training"]["batch"],
+        "validation": {name: float(value) for name, value in best.items() if name != "step"},
+    }
+    weights = load_file(run / "best.safetensors")
+    _write("lift", weights, settings, card, eighths=("taps.weight",))
 
 
 def _export_jumps(run: Path) -> None:
@@ -113,16 +132,30 @@ def _log(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _write(name: str, weights: dict[str, Tensor], settings: dict, card: dict) -> None:
+def _write(
+    name: str,
+    weights: dict[str, Tensor],
+    settings: dict,
+    card: dict,
+    eighths: tuple[str, ...] = (),
+) -> None:
+    """eighths: how the names of matrices end that 8 bits a number are enough for"""
     facts = {
         **card,
         "parameters": sum(value.numel() for value in weights.values()),
-        "precision": "float16 in the file, float32 at run time",
+        "precision": f"float16{' and int8' if eighths else ''} in the file, float32 at run time",
         "data": (_CMU if settings["cmu"] else {"name": Path(settings["archive"]).name})
         | {"validation_subjects": settings["validation"]},
         "training": settings["training"],
     }
-    half = {key: value.to(torch.float16).contiguous() for key, value in weights.items()}
+    half = {}
+    for key, value in weights.items():
+        if key.endswith(eighths):
+            scale = value.abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127
+            half[key] = torch.round(value / scale).to(torch.int8).contiguous()
+            half[key + ROW_SCALES] = scale.to(torch.float32).contiguous()
+        else:
+            half[key] = value.to(torch.float16).contiguous()
     FOLDER.mkdir(exist_ok=True)
     with (
         written_whole(FOLDER / f"{name}.safetensors") as tensors,

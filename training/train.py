@@ -45,13 +45,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     direct.set_defaults(run_command=_direct)
 
+    lift = commands.add_parser("lift", help="train the lifter to 3D; run again to resume")
+    lift.add_argument("--steps", type=int, help="optimiser steps in all")
+    lift.add_argument("--learning-rate", type=float, help="the highest one")
+    lift.add_argument("--start", type=Path, help="weights (.safetensors) a new run starts from")
+    lift.set_defaults(run_command=_lift)
+
+    cheng = commands.add_parser(
+        "cheng", help="train what the lifter is compared with; run again to resume"
+    )
+    cheng.add_argument("--steps", type=int, help="optimiser steps in all")
+    cheng.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=("strides", "kcs", "tkcs", "occlusion"),
+        help="ablations: strides but 1, spatial or temporal KCS, occlusion training",
+    )
+    cheng.add_argument(
+        "--gaussians", action="store_true", help="embed Gaussians in place of coordinates"
+    )
+    cheng.set_defaults(run_command=_cheng)
+
     jumps = commands.add_parser("jumps", help="train JUMPS' networks; run again to resume")
     jumps.add_argument("--steps", type=int, help="iterations in all (the paper's: 195700)")
     jumps.add_argument("--batch", type=int, help="sequences in an iteration (the paper's: 256)")
     jumps.add_argument("--learning-rate", type=float, help="from here on (the paper's: 1e-4)")
     jumps.add_argument("--no-encoder", action="store_true", help="the paper's ablation: only a GAN")
     jumps.set_defaults(run_command=_jumps)
-    for trainer in (direct, jumps):
+    for trainer in (direct, lift, cheng, jumps):
         trainer.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
         trainer.add_argument(
             "--run", type=Path, required=True, help="folder for checkpoints and log"
@@ -79,6 +101,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     results.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     results.set_defaults(run_command=_results)
+
+    table = commands.add_parser(
+        "lift-results", help="measure the lifter beside what it is compared with"
+    )
+    table.add_argument("archive", type=Path, help="mocap archive (.npz) nobody trained on")
+    table.add_argument(
+        "--runs", type=Path, required=True, metavar="DIR", help="with the runs cheng, cheng-no-kcs…"
+    )
+    table.add_argument("--cameras", type=int, default=4, help="views of each clip (default: 4)")
+    table.add_argument("-o", "--output", type=Path, default=Path("docs/RESULTS.md"))
+    table.set_defaults(run_command=_lift_results)
 
     example = commands.add_parser("example", help="make the example pose file")
     example.add_argument("archive", type=Path, help="mocap archive (.npz) to take a clip from")
@@ -111,6 +144,25 @@ def _direct(arguments: argparse.Namespace) -> None:
     if arguments.dilations:
         config = replace(config, dilations=tuple(arguments.dilations))
     train(arguments.archive, arguments.run, settings, config, arguments.start)
+
+
+def _lift(arguments: argparse.Namespace) -> None:
+    from jumps_blender.model_runtime.lift_network import LiftConfig
+
+    from .train_lift import LiftTrainSettings, train
+
+    settings = replace(LiftTrainSettings(), **_given(arguments, "steps", "learning_rate"))
+    train(arguments.archive, arguments.run, settings, LiftConfig(), arguments.start)
+
+
+def _cheng(arguments: argparse.Namespace) -> None:
+    from .cheng import ChengConfig
+    from .train_cheng import ChengTrainSettings, train
+
+    settings = ChengTrainSettings(without=tuple(arguments.without))
+    settings = replace(settings, **_given(arguments, "steps"))
+    config = ChengConfig(embedding="gaussians" if arguments.gaussians else "places")
+    train(arguments.archive, arguments.run, settings, config)
 
 
 def _jumps(arguments: argparse.Namespace) -> None:
@@ -149,6 +201,12 @@ def _results(arguments: argparse.Namespace) -> None:
         arguments.device,
         arguments.sample,
     )
+
+
+def _lift_results(arguments: argparse.Namespace) -> None:
+    from .lift_results import write_lift_results
+
+    write_lift_results(arguments.archive, arguments.runs, arguments.output, arguments.cameras)
 
 
 def _example(arguments: argparse.Namespace) -> None:

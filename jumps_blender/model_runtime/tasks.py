@@ -11,12 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..keypoints import PoseFile, PoseSequence, choose_person, read_pose_file
+from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from .engine import CancelQuery
 from .messages import Arrays
+from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track
 
 _SEQUENCE_ARRAYS = ("positions", "state", "confidence", "uncertainty", "times")
+_SPACE_ARRAYS = ("positions", "uncertainty", "contact")
+_UPSAMPLING_SHARE = 0.7  # of the time that upsampling and lifting take
 
 
 @dataclass
@@ -82,20 +88,40 @@ class Tasks:
         person: str,
         format: str | None = None,  # noqa: A002 - the field's word
         fps: float | None = None,
+        lift: bool = False,
+        height: float = 1.75,
+        focal_mm: float = USUAL_FOCAL,
+        foot_lock: bool = True,
         **settings: Any,
     ) -> tuple[dict[str, Any], Arrays]:
-        """A person's 28 joints; ``settings`` as ``upsample_track`` takes them."""
+        """A person's 28 joints; ``settings`` as ``upsample_track`` takes them.
+
+        lift: also into space, with a person of that height as ``lift_sequence`` does it
+        """
         control.progress(0.0, "Reading")
         track = choose_person(self._read(path, format, fps), person)
         control.progress(0.0, "Starting the engine")
+        until = _UPSAMPLING_SHARE if lift else 1.0
         sequence = upsample_track(
             track,
-            progress=lambda share: control.progress(share, "Upsampling"),
+            progress=lambda share: control.progress(until * share, "Upsampling"),
             cancelled=control.cancelled,
             notify=control.note,
             **settings,
         )
-        return packed(sequence)
+        space = None
+        if lift:
+            control.progress(until, "Lifting")
+            space = lift_sequence(
+                sequence,
+                height=height,
+                focal_mm=focal_mm,
+                foot_lock=foot_lock,
+                device=settings.get("device", "auto"),
+                progress=lambda share: control.progress(until + (1 - until) * share, "Lifting"),
+                cancelled=control.cancelled,
+            )
+        return packed(sequence, space)
 
     def describe(self, control: Control) -> tuple[dict[str, Any], Arrays]:
         """What this Python has: versions (None where absent) and PyTorch's devices."""
@@ -140,20 +166,53 @@ def _version(package: str) -> str | None:
         return "of unknown version"
 
 
-def packed(sequence: PoseSequence) -> tuple[dict[str, Any], Arrays]:
-    """A sequence as plain data and arrays; the inverse of ``unpacked``."""
-    facts = {
+def packed(
+    sequence: PoseSequence, space: SpaceSequence | None = None
+) -> tuple[dict[str, Any], Arrays]:
+    """A sequence, and what it was lifted to, as plain data and arrays; ``unpacked``'s inverse."""
+    facts: dict[str, Any] = {
         "fps": sequence.fps,
         "image_size": sequence.image_size,
         "person": sequence.person,
         "source": sequence.source,
         "engine": sequence.engine,
+        "space": None,
     }
-    return facts, {name: getattr(sequence, name) for name in _SEQUENCE_ARRAYS}
+    arrays = {name: getattr(sequence, name) for name in _SEQUENCE_ARRAYS}
+    if space is not None:
+        camera = space.camera
+        facts["space"] = {
+            "height": space.height,
+            "lifter": space.lifter,
+            "turn": camera.turn.tolist(),
+            "eye": camera.eye.tolist(),
+            "focal": camera.lens.focal,
+            "centre": camera.lens.centre,
+            "size": camera.size,
+        }
+        arrays |= {f"space_{name}": getattr(space, name) for name in _SPACE_ARRAYS}
+    return facts, arrays
 
 
-def unpacked(facts: dict[str, Any], arrays: Arrays) -> PoseSequence:
-    """The sequence that ``packed`` was given."""
-    size = facts["image_size"]
-    values: dict[str, Any] = {**facts, **arrays, "image_size": tuple(size) if size else None}
-    return PoseSequence(**values)
+def unpacked(facts: dict[str, Any], arrays: Arrays) -> tuple[PoseSequence, SpaceSequence | None]:
+    """What ``packed`` was given."""
+    size, lifted = facts["image_size"], facts["space"]
+    values: dict[str, Any] = {name: arrays[name] for name in _SEQUENCE_ARRAYS}
+    values |= {name: facts[name] for name in ("fps", "person", "source", "engine")}
+    sequence = PoseSequence(**values, image_size=tuple(size) if size else None)
+    if lifted is None:
+        return sequence, None
+    camera = StillCamera(
+        np.array(lifted["turn"], float),
+        np.array(lifted["eye"], float),
+        Lens(lifted["focal"], tuple(lifted["centre"])),
+        tuple(lifted["size"]),
+    )
+    found = {name: arrays[f"space_{name}"] for name in _SPACE_ARRAYS}
+    return sequence, SpaceSequence(
+        picture=sequence,
+        camera=camera,
+        height=lifted["height"],
+        lifter=lifted["lifter"],
+        **found,
+    )

@@ -34,11 +34,7 @@ def load_engine(name: str, device: str = "auto") -> Engine:
         return _PER_FRAME[name]()
     if name not in (*ENGINES, *COMPARISONS):
         raise JumpsError(f"Engine {name!r} is not known; choose one of {', '.join(ENGINES)}.")
-    if importlib.util.find_spec("torch") is None:
-        raise JumpsError(
-            f"PyTorch is not installed in this Python, and engine {name} needs it; "
-            "install torch (pip install torch) or choose another engine."
-        )
+    require_torch(f"engine {name}", " or choose another engine")
     # Not at the top: importing PyTorch takes seconds and Blender's own Python lacks it.
     if name == "direct":
         from .direct import DirectEngine
@@ -47,6 +43,15 @@ def load_engine(name: str, device: str = "auto") -> Engine:
     from .latent import LatentEngine
 
     return LatentEngine(device, name)
+
+
+def require_torch(who: str, otherwise: str = "") -> None:
+    """Raise JumpsError where PyTorch is missing; ``who`` needs it."""
+    if importlib.util.find_spec("torch") is None:
+        raise JumpsError(
+            f"PyTorch is not installed in this Python, and {who} needs it; "
+            f"install torch (pip install torch){otherwise}."
+        )
 
 
 def upsample_track(

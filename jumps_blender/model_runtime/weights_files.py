@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 
+# A matrix kept as 8-bit integers has a tensor (rows, 1) beside it that its rows are multiplied by.
+ROW_SCALES = ".row_scales"
 FOLDER = Path(__file__).parent / "weights"
 
 
@@ -30,5 +32,10 @@ def load_weights(name: str) -> tuple[dict[str, NDArray], dict, str]:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise JumpsError(f"{path}: the weights cannot be read ({error}); reinstall.") from error
-    tensors = {key: value.astype(np.float32) for key, value in load(content).items()}
+    stored = load(content)
+    tensors = {
+        key: value.astype(np.float32) * stored.get(key + ROW_SCALES, np.float32(1))
+        for key, value in stored.items()
+        if not key.endswith(ROW_SCALES)
+    }
     return tensors, card, hashlib.sha256(content).hexdigest()[:8]

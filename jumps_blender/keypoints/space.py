@@ -1,0 +1,70 @@
+"""SpaceSequence: the 28 joints in space, on a floor, before a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sequence import PoseSequence
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A pinhole camera's inside: focal length and the picture's point straight ahead, pixels."""
+
+    focal: float
+    centre: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class StillCamera:
+    """A camera that doesn't move, in world axes (metres, z up, the floor at 0).
+
+    turn: float64 (3, 3), from the camera's axes (right, down, forward) to the world's
+    eye: float64 (3,), its place
+    size: (width, height) of the picture, pixels
+    """
+
+    turn: NDArray[np.float64]
+    eye: NDArray[np.float64]
+    lens: Lens
+    size: tuple[int, int]
+
+    def to_world(self, points: NDArray) -> NDArray[np.float64]:
+        """Points (…, 3) in the camera's axes, in the world."""
+        return np.asarray(points @ self.turn.T + self.eye)
+
+    def to_camera(self, points: NDArray) -> NDArray[np.float64]:
+        """Points (…, 3) in the world, in the camera's axes."""
+        return np.asarray((points - self.eye) @ self.turn)
+
+    def project(self, points: NDArray) -> NDArray[np.float64]:
+        """Pixels (…, 2), x right and y down, of points (…, 3) in the world before the camera."""
+        local = self.to_camera(points)
+        depth = np.maximum(local[..., 2:], 1e-6)
+        return np.asarray(local[..., :2] / depth * self.lens.focal + self.lens.centre)
+
+
+@dataclass(frozen=True)
+class SpaceSequence:
+    """28 joints over F frames in space; complete and finite.
+
+    picture: the same joints as the camera saw them, with their states and times
+    positions: float32 (F, 28, 3), metres, world axes: z up, the floor at 0; the camera looks along
+        +y, and the first frame's pelvis is over the origin
+    uncertainty: float32 (F, 28), metres, one standard deviation along each axis
+    contact: float32 (F, 4), probability that the parts of the feet stand, in the order of
+        ``model_runtime.contacts.CONTACTS``
+    height: the person's standing height, metres
+    lifter: the weights' identity, such as "lift 1a2b3c4d"
+    """
+
+    picture: PoseSequence
+    positions: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    contact: NDArray[np.float32]
+    camera: StillCamera
+    height: float
+    lifter: str

@@ -1,0 +1,84 @@
+"""Which parts of the feet stand on the floor, and when."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeletons import joint_index
+
+# Heels, by their ankles, and the balls and toes together.
+CONTACTS = ("l_ankle", "l_toe", "r_ankle", "r_toe")
+# What of the foot is on the floor while a part of it stands, and how high its joint then is:
+# medians over the CMU subjects.
+SOLES = tuple(
+    [joint_index(name)]
+    if name.endswith("ankle")
+    else [joint_index(f"{name[0]}_foot"), joint_index(name)]
+    for name in CONTACTS
+)
+SOLE_HEIGHT = np.array([0.075, 0.034, 0.075, 0.034])
+_STANDS, _STOOD = 0.6, 0.4  # probabilities at which a part of a foot begins and ends to stand
+_SHORTEST = 0.1  # seconds
+# In motion capture, metres and metres per second: a ball or toe stands below one height if it is
+# slow enough, an ankle not far above its lowest place in the clip.
+_LOW, _STILL = 0.05, 0.2
+_ANKLE_LOW, _ANKLE_LOWEST = 0.04, 0.16
+
+
+def contacts(xyz: NDArray, step: NDArray | float) -> NDArray[np.bool_]:
+    """(…, F, 4), as ``CONTACTS``: what stands in motion capture, because it is low and slow.
+
+    xyz (…, F, 28, 3), metres, the floor at z = 0; step (…), seconds per frame
+    """
+    speed = np.zeros(xyz.shape[:-1])
+    if xyz.shape[-3] > 1:
+        speed = (
+            np.linalg.norm(np.gradient(xyz, axis=-3), axis=-1) / np.asarray(step)[..., None, None]
+        )
+    height, result = xyz[..., 2], []
+    for name, joints in zip(CONTACTS, SOLES, strict=True):
+        slow = speed[..., joints] < _STILL
+        low = height[..., joints] < _LOW
+        if name.endswith("ankle"):
+            lowest = height[..., joints].min(axis=-2, keepdims=True)
+            low = (height[..., joints] - lowest < _ANKLE_LOW) & (
+                height[..., joints] < _ANKLE_LOWEST
+            )
+        result.append((low & slow).any(axis=-1))
+    return np.stack(result, axis=-1)
+
+
+def spans(
+    probability: NDArray[np.float32], times: NDArray[np.float64]
+) -> list[tuple[int, int, int]]:
+    """When parts of the feet stand: (part, first frame, one past the last).
+
+    probability: (F, 4), as in ``CONTACTS``; begins above 0.6, ends below 0.4, for 0.1 s at least
+    """
+    found = []
+    frame = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
+    for part in range(probability.shape[1]):
+        stands, start = False, 0
+        for index, value in enumerate((*probability[:, part], 0.0)):
+            if not stands and value > _STANDS:
+                stands, start = True, index
+            elif stands and value < _STOOD:
+                stands = False
+                last = min(index, len(times)) - 1
+                if times[last] - times[start] + frame >= _SHORTEST:
+                    found.append((part, start, index))
+    return found
+
+
+def standing(probability: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """bool (F, 4): the spans as a table."""
+    result = np.zeros(probability.shape, bool)
+    for part, start, stop in spans(probability, times):
+        result[start:stop, part] = True
+    return result
+
+
+def soles(positions: NDArray) -> NDArray:
+    """(F, 4, 3): of each part of a foot, what would touch the floor."""
+    return np.stack([positions[:, joints].mean(axis=1) for joints in SOLES], axis=1)

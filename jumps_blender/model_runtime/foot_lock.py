@@ -1,0 +1,205 @@
+"""Feet that stand still: the body's way corrected by them, then the legs bent to reach.
+
+``settled`` moves the whole body, mostly nearer to the camera or farther, where one picture tells
+least; ``locked`` then holds each standing foot in its place, by two-bone inverse kinematics whose
+knees stretch softly. World axes, metres, z up, the floor at 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeletons import joint_index
+from .contacts import SOLE_HEIGHT, soles, spans
+
+_PELVIS = joint_index("pelvis")
+_LEGS = tuple(
+    tuple(joint_index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot", "toe"))
+    for side in "lr"
+)
+_STILL = 0.002  # metres a standing sole may move from frame to frame when the body is settled
+_LEVEL = 0.03  # metres it may be off the floor
+_DRIFT = 0.01  # metres per frame that the body may be moved more than in the frame before,
+_ALONG, _ACROSS = 1.0, 0.03  # and in all: along the camera's ray, and in the picture
+_STEP_UP = 0.12  # metres; a sole that stands farther off the floor stands on something else
+_FADE = 0.2  # seconds over which a foot is let go
+
+
+def settled(
+    world: NDArray[np.float64],
+    eye: NDArray[np.float64],
+    stands: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """The body (F, 28, 3) moved as a whole until standing soles (F, 4) stay, and on the floor.
+
+    eye: (3,), the camera's place
+    """
+    ray = world[:, _PELVIS] - eye
+    ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
+    moved = world + _along(world, ray, stands, _ALONG)[:, None, None] * ray[:, None]
+    for axis in range(3):
+        direction = np.zeros_like(ray)
+        direction[:, axis] = 1
+        shift = _along(moved, direction, stands, _ACROSS)
+        moved = moved + shift[:, None, None] * direction[:, None]
+    return moved
+
+
+def _along(
+    world: NDArray, direction: NDArray, stands: NDArray[np.bool_], freedom: float
+) -> NDArray[np.float64]:
+    """(F,): how far to move the body in each frame along directions (F, 3); least squares."""
+    frames = len(world)
+    feet = soles(world)
+    diagonal = np.full(frames, freedom**-2)
+    beside = np.zeros(frames)  # between a frame and the next
+    right = np.zeros(frames)
+    # Standing soles stay on the floor,
+    off = np.where(np.abs(feet[..., 2] - SOLE_HEIGHT) < _STEP_UP, feet[..., 2] - SOLE_HEIGHT, 0.0)
+    counts = (stands * np.ones_like(off)).sum(axis=1)
+    diagonal += counts * direction[:, 2] ** 2 / _LEVEL**2
+    right -= (stands * off).sum(axis=1) * direction[:, 2] / _LEVEL**2
+    # and where they are; everything else goes as it went.
+    before, after = direction[:-1], direction[1:]
+    both = (stands[1:] & stands[:-1]).sum(axis=1)
+    change = ((feet[1:] - feet[:-1]) * (stands[1:] & stands[:-1])[..., None]).sum(axis=1)
+    for weight, d0, d1, gap in (
+        (both / _STILL**2, before, after, change),
+        (np.full(frames - 1, _DRIFT**-2), np.ones((frames - 1, 1)), np.ones((frames - 1, 1)), None),
+    ):
+        diagonal[:-1] += weight * (d0 * d0).sum(axis=1)
+        diagonal[1:] += weight * (d1 * d1).sum(axis=1)
+        beside[:-1] -= weight * (d0 * d1).sum(axis=1)
+        if gap is not None:
+            right[:-1] += (gap * d0).sum(axis=1) / _STILL**2
+            right[1:] -= (gap * d1).sum(axis=1) / _STILL**2
+    return _tridiagonal(diagonal, beside[:-1], right)
+
+
+def _tridiagonal(diagonal: NDArray, beside: NDArray, right: NDArray) -> NDArray[np.float64]:
+    """Solve a symmetric positive definite tridiagonal system (Thomas)."""
+    count = len(diagonal)
+    d, b, r = diagonal.tolist(), beside.tolist(), right.tolist()
+    for i in range(1, count):
+        factor = b[i - 1] / d[i - 1]
+        d[i] -= factor * b[i - 1]
+        r[i] -= factor * r[i - 1]
+    r[-1] /= d[-1]
+    for i in range(count - 2, -1, -1):
+        r[i] = (r[i] - b[i] * r[i + 1]) / d[i]
+    return np.array(r)
+
+
+def locked(
+    world: NDArray[np.float64],
+    probability: NDArray[np.float32],
+    times: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The body (F, 28, 3) with standing feet held in their places and no foot below the floor.
+
+    probability: (F, 4), that the parts of the feet stand, as in ``CONTACTS``
+    """
+    result = world.copy()
+    held = spans(probability, times)
+    feet = soles(world)
+    for side, leg in enumerate(_LEGS):
+        ankle = _corrections(feet[:, 2 * side], 2 * side, held, times)
+        ball = _corrections(feet[:, 2 * side + 1], 2 * side + 1, held, times)
+        ball_moved = _faded(ball, times)
+        # While only the toes stand, the ankle goes with them; what it needs of its own fades.
+        ankle_moved = ball_moved + _faded(ankle - ball_moved, times)
+        _reach(result, leg, ankle_moved, ball_moved)
+        low = np.minimum(result[:, leg[3], 2], result[:, leg[4], 2])
+        up = np.zeros_like(ankle_moved)
+        up[:, 2] = np.maximum(-low, 0)
+        _reach(result, leg, up, up)
+    return result
+
+
+def _corrections(
+    sole: NDArray, part: int, held: list[tuple[int, int, int]], times: NDArray
+) -> NDArray[np.float64]:
+    """(F, 3): what takes a sole (F, 3) to its place while it stands; NaN while it doesn't."""
+    del times
+    result = np.full(sole.shape, np.nan)
+    for own, start, stop in held:
+        if own != part:
+            continue
+        place = np.median(sole[start:stop], axis=0)
+        if abs(place[2] - SOLE_HEIGHT[part]) < _STEP_UP:
+            place[2] = SOLE_HEIGHT[part]
+        result[start:stop] = place - sole[start:stop]
+    return result
+
+
+def _faded(values: NDArray, times: NDArray) -> NDArray[np.float64]:
+    """Values (F, 3) with their NaN frames filled: falling to nothing on both sides, smoothly."""
+    known = np.isfinite(values[:, 0])
+    index = np.arange(len(values))
+    left = np.maximum.accumulate(np.where(known, index, -1))
+    right = np.minimum.accumulate(np.where(known, index, len(values))[::-1])[::-1]
+    has_left, has_right = left >= 0, right < len(values)
+    low, high = np.maximum(left, 0), np.minimum(right, len(values) - 1)
+    gap = np.where(has_left & has_right, times[high] - times[low], np.inf)
+    fade = np.maximum(np.minimum(gap, _FADE), 1e-9)
+    filled = np.where(known[:, None], values, 0.0)
+    result = np.zeros_like(filled)
+    for found, at, since in (
+        (has_left, low, times - times[low]),
+        (has_right, high, times[high] - times),
+    ):
+        share = np.clip(1 - since / fade, 0, 1) * found
+        result += filled[at] * (share * share * (3 - 2 * share))[:, None]
+    return np.where(known[:, None], filled, result)
+
+
+def _reach(world: NDArray, leg: tuple[int, ...], ankle_moved: NDArray, ball_moved: NDArray) -> None:
+    """Bend a leg until its ankle and ball are moved by (F, 3) each, in place."""
+    hip, knee, ankle, foot, toe = leg
+    start, old_knee, old_ankle = world[:, hip], world[:, knee], world[:, ankle].copy()
+    thigh, shin = _length(old_knee - start), _length(old_ankle - old_knee)
+    before = _length(old_ankle - start)
+    aim = old_ankle + ankle_moved - start
+    longer = _length(aim) - before
+    # The leg stretches ever less, so that the knee never snaps straight.
+    room = np.maximum(thigh + shin - before, 1e-6)
+    soft = np.where(longer > 0, room * -np.expm1(-np.maximum(longer, 0) / room), longer)
+    reach = np.clip(before + soft, np.abs(thigh - shin) + 1e-6, thigh + shin)
+    axis = aim / np.maximum(_length(aim), 1e-9)
+    along = (thigh**2 + reach**2 - shin**2) / (2 * np.maximum(reach, 1e-9))
+    aside = np.sqrt(np.maximum(thigh**2 - along**2, 0))
+    # The knee stays on the side on which it was; a straight one bends to where the toes point.
+    pole = old_knee - start + 1e-3 * (world[:, toe] - old_ankle)
+    pole = pole - (pole * axis).sum(axis=1, keepdims=True) * axis
+    pole = pole / np.maximum(_length(pole), 1e-9)
+    world[:, knee] = start + along * axis + aside * pole
+    world[:, ankle] = start + reach * axis
+    # The foot turns about the ankle until the ball is where it should be.
+    ball = 0.5 * (world[:, foot] + world[:, toe])
+    turn = _between(ball - old_ankle, ball + ball_moved - world[:, ankle])
+    for joint in (foot, toe):
+        bone = world[:, joint] - old_ankle
+        world[:, joint] = world[:, ankle] + (turn @ bone[..., None])[..., 0]
+
+
+def _between(first: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """(F, 3, 3): the smallest turns from directions (F, 3) to others."""
+    a = first / np.maximum(_length(first), 1e-9)
+    b = second / np.maximum(_length(second), 1e-9)
+    v = np.cross(a, b)
+    c = np.maximum((a * b).sum(axis=1), -0.999)
+    zero = np.zeros(len(v))
+    k = np.stack(
+        [
+            np.stack([zero, -v[:, 2], v[:, 1]], axis=-1),
+            np.stack([v[:, 2], zero, -v[:, 0]], axis=-1),
+            np.stack([-v[:, 1], v[:, 0], zero], axis=-1),
+        ],
+        axis=-2,
+    )
+    return np.eye(3) + k + (k @ k) / (1 + c)[:, None, None]
+
+
+def _length(vectors: NDArray) -> NDArray[np.float64]:
+    return np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -1,0 +1,158 @@
+"""One skeleton for the whole clip: bones of constant length, joints on the rays they were seen on.
+
+What the network finds frame by frame is a guess with errors; a body has one length for each bone,
+and stands as tall as it is said to. For each frame the most likely joints are solved for, given the
+network's bones, the rays and the lengths; these are then learned from the solution, in turns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeletons import MIRROR, PARENTS, joint_index
+from .proportions import bone_lengths, stature
+
+_PELVIS = joint_index("pelvis")
+_ALLOWED = (0.1, 0.05, 0.02, 0.01)  # shares that a bone's length may be off, round by round
+_STEPS = 3
+_STRIDE = 0.2  # metres that a step of the solver may go
+_ROBUST = 3.0
+_RAY = 0.0005  # radians that a joint of full trust may lie off its ray
+_DOUBT = 0.3  # metres more that one of half trust may lie off
+_ROOT = 0.05  # share that the pelvis' distance may be off
+_ACROSS = 0.1  # radians; a bone this little off the picture plane tells its length best
+
+
+def _levels() -> list[NDArray[np.int_]]:
+    """Joints by their number of ancestors, the pelvis' children first."""
+    level, found = [_PELVIS], []
+    while level:
+        level = [joint for joint, parent in enumerate(PARENTS) if parent in level]
+        if level:
+            found.append(np.array(level))
+    return found
+
+
+_LEVELS = _levels()
+_PARENT = np.where(np.array(PARENTS) < 0, np.arange(28), PARENTS)
+
+
+def refined(
+    positions: NDArray[np.float32],
+    uncertainty: NDArray[np.float32],
+    rays: NDArray[np.float32],
+    trust: NDArray[np.float32],
+    height: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Joints (F, 28, 3), metres, camera axes, on a skeleton of constant bones; these (28,).
+
+    positions, uncertainty (F, 28): the network's; rays (F, 28, 2): right and down for 1 forward;
+    trust (F, 28) in [0, 1]: of the rays; height: metres
+    """
+    guess = positions.astype(np.float64)
+    solved = guess
+    for allowed in _ALLOWED:
+        lengths = _lengths(solved)
+        lengths = lengths * (height / float(stature(lengths)))
+        for _ in range(_STEPS):
+            solved = _solved(guess, solved, uncertainty, rays, trust, lengths, allowed)
+    return _rigid(solved, lengths).astype(np.float32), lengths
+
+
+def _lengths(solved: NDArray) -> NDArray[np.float64]:
+    """(28,): bones' lengths, most from the frames in which they lie across the view."""
+    bones = solved - solved[:, _PARENT]
+    length = bone_lengths(solved)
+    along = np.abs(bones[..., 2]) / np.maximum(length, 1e-6)
+    off = length / np.maximum(np.median(length, axis=0), 1e-6) - 1
+    weight = 1 / (along**2 + _ACROSS) / (1 + (off / 0.1) ** 2)
+    mean = (weight * length).sum(axis=0) / weight.sum(axis=0)
+    return np.asarray(0.5 * (mean + mean[list(MIRROR)]))
+
+
+def _solved(
+    guess: NDArray,
+    start: NDArray,
+    uncertainty: NDArray,
+    rays: NDArray,
+    trust: NDArray,
+    lengths: NDArray,
+    allowed: float,
+) -> NDArray[np.float64]:
+    """One Gauss-Newton step from ``start``, exact on the tree of joints."""
+    frames = len(guess)
+    depth = np.maximum(start[..., 2], 0.1)
+    eye = np.eye(3)
+    # On the ray: x - u z = 0, y - v z = 0.
+    sure = 1 / (_RAY * depth + _DOUBT * (1 - trust) / np.maximum(trust, 1e-6)) ** 2
+    u, v = rays[..., 0].astype(float), rays[..., 1].astype(float)
+    a = np.zeros((frames, 28, 3, 3))
+    a[..., 0, 0] = a[..., 1, 1] = sure
+    a[..., 0, 2] = a[..., 2, 0] = -sure * u
+    a[..., 1, 2] = a[..., 2, 1] = -sure * v
+    a[..., 2, 2] = sure * (u * u + v * v)
+    b = np.zeros((frames, 28, 3))
+    root = 1 / (_ROOT * depth[:, _PELVIS]) ** 2
+    a[:, _PELVIS] += root[:, None, None] * eye
+    b[:, _PELVIS] += root[:, None] * guess[:, _PELVIS]
+    # Not far at once.
+    a += _STRIDE**-2 * eye
+    b += _STRIDE**-2 * start
+    # Bones: the network's, and of their length.
+    own, bone = guess - guess[:, _PARENT], start - start[:, _PARENT]
+    direction = bone / np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-9)
+    soft = 1 / np.maximum(uncertainty, 0.005).astype(float) ** 2
+    within = allowed * np.maximum(lengths, 1e-3)
+    off = (np.linalg.norm(bone, axis=-1) - lengths) / within
+    hard = 1 / (within**2 * (1 + (off / _ROBUST) ** 2))
+    pull = soft[..., None] * own + (hard * lengths)[..., None] * direction
+    stiffness = soft[..., None, None] * eye
+    stiffness = (
+        stiffness + hard[..., None, None] * direction[..., :, None] * direction[..., None, :]
+    )
+    # From the ends inwards: each joint is expressed by its parent.
+    gain, offset = np.empty_like(a), np.empty_like(b)
+    for level in reversed(_LEVELS):
+        k, f = stiffness[:, level], pull[:, level]
+        inverse = _inverse(a[:, level] + k)
+        gain[:, level] = inverse @ k
+        offset[:, level] = _times(inverse, b[:, level] + f)
+        more_a, more_b = k - k @ gain[:, level], _times(k, offset[:, level]) - f
+        for place, joint in enumerate(level):  # two joints may have one parent
+            a[:, PARENTS[joint]] += more_a[:, place]
+            b[:, PARENTS[joint]] += more_b[:, place]
+    solved = np.empty_like(guess)
+    solved[:, _PELVIS] = _times(_inverse(a[:, _PELVIS]), b[:, _PELVIS])
+    for level in _LEVELS:
+        solved[:, level] = _times(gain[:, level], solved[:, _PARENT[level]]) + offset[:, level]
+    return solved
+
+
+def _times(matrices: NDArray, vectors: NDArray) -> NDArray:
+    return (matrices @ vectors[..., None])[..., 0]
+
+
+def _inverse(matrices: NDArray) -> NDArray:
+    """Of symmetric positive definite matrices (…, 3, 3), many times faster than LAPACK's."""
+    a, b, c = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 0, 2]
+    d, e, f = matrices[..., 1, 1], matrices[..., 1, 2], matrices[..., 2, 2]
+    result = np.empty_like(matrices)
+    result[..., 0, 0] = d * f - e * e
+    result[..., 0, 1] = result[..., 1, 0] = c * e - b * f
+    result[..., 0, 2] = result[..., 2, 0] = b * e - c * d
+    result[..., 1, 1] = a * f - c * c
+    result[..., 1, 2] = result[..., 2, 1] = b * c - a * e
+    result[..., 2, 2] = a * d - b * b
+    determinant = a * result[..., 0, 0] + b * result[..., 0, 1] + c * result[..., 0, 2]
+    return result / determinant[..., None, None]
+
+
+def _rigid(positions: NDArray, lengths: NDArray) -> NDArray[np.float64]:
+    """The same directions of bones with exactly these lengths, outwards from the pelvis."""
+    result = positions.copy()
+    for level in _LEVELS:
+        bone = positions[:, level] - positions[:, _PARENT[level]]
+        size = np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-9)
+        result[:, level] = result[:, _PARENT[level]] + bone / size * lengths[level, None]
+    return result

@@ -1,0 +1,99 @@
+"""From a picture's 28 joints to a body that walks over a floor: the whole way into space."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import JumpsError
+from ..keypoints.sequence import PoseSequence
+from ..keypoints.space import Lens, SpaceSequence, StillCamera
+from . import lift_features
+from .contacts import standing
+from .engine import CancelQuery, Progress
+from .foot_lock import locked, settled
+from .ground import find_ground
+from .upsample import require_torch
+
+if TYPE_CHECKING:
+    from .lift import Lift
+
+USUAL_FOCAL = 28.0  # millimetres of full frame: about what phones film with
+_FILM = 36.0  # millimetres, full frame's longer side
+# Sizes that videos have, tried in turn where a file doesn't tell its own.
+_SIZES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (1080, 1920), (3840, 2160))
+
+
+def lift_sequence(
+    sequence: PoseSequence,
+    *,
+    height: float = 1.75,
+    focal_mm: float = USUAL_FOCAL,
+    foot_lock: bool = True,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancelled: CancelQuery | None = None,
+) -> SpaceSequence:
+    """Lift 28 joints into space, find the floor and keep the feet on it.
+
+    height: the person's standing height, metres; focal_mm: the lens' focal length, as of full frame
+    whose longer side is the picture's; foot_lock: hold standing feet in their places. The camera is
+    taken to stand still. Raises JumpsError (no weights, an impossible height or focal length) and
+    EngineCancelledError.
+    """
+    require_torch("lifting to 3D")
+    # Not at the top: importing PyTorch takes seconds.
+    from .lift import Lifter
+
+    size = sequence.image_size or guessed_size(sequence.positions)
+    if not 0.1 <= height <= 100:
+        raise JumpsError(f"The person's height is {height:g} m; give one between 0.1 and 100 m.")
+    if not 1 <= focal_mm <= 5000:
+        raise JumpsError(f"The focal length is {focal_mm:g} mm; give one between 1 and 5000 mm.")
+    lens = Lens(focal_mm / _FILM * max(size), (size[0] / 2, size[1] / 2))
+    lifter = Lifter.load(device)
+    times = sequence.times
+    seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
+    lift = lifter.lift(seen, lens, height, progress, cancelled)
+    camera, world = on_floor(lift, times, lens, size, foot_lock)
+    if not np.isfinite(world.sum() + camera.eye.sum()):
+        raise JumpsError(f"{sequence.source}: the lifter made a number that is not finite.")
+    return SpaceSequence(
+        picture=sequence,
+        positions=world.astype(np.float32),
+        uncertainty=lift.uncertainty,
+        contact=lift.contact,
+        camera=camera,
+        height=height,
+        lifter=lifter.identity,
+    )
+
+
+def on_floor(
+    lift: Lift,
+    times: NDArray[np.float64],
+    lens: Lens,
+    size: tuple[int, int],
+    foot_lock: bool = True,
+) -> tuple[StillCamera, NDArray[np.float64]]:
+    """The camera in the world, and the joints (F, 28, 3) with their feet on the floor."""
+    turn, eye = find_ground(lift, times)
+    camera = StillCamera(turn, eye, lens, size)
+    world = settled(camera.to_world(lift.positions), eye, standing(lift.contact, times))
+    if foot_lock:
+        world = locked(world, lift.contact, times)
+    # The first pelvis stays over the origin, whatever was moved.
+    aside = np.array([*world[0, lift_features.PELVIS, :2], 0.0])
+    return replace(camera, eye=eye - aside), world - aside
+
+
+def guessed_size(positions: NDArray) -> tuple[int, int]:
+    """The size of a picture that shows most of the joints (F, 28, 2); the smallest usual one."""
+    right, below = np.percentile(positions.reshape(-1, 2), 99, axis=0)
+    for size in _SIZES:
+        if right <= size[0] and below <= size[1]:
+            return size
+    return int(np.ceil(max(right, 16))), int(np.ceil(max(below, 16)))

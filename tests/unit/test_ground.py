@@ -1,0 +1,199 @@
+"""Floors, contacts and feet that stand still, on a figure that walks without sliding."""
+
+import numpy as np
+import pytest
+
+from jumps_blender.errors import JumpsError
+from jumps_blender.keypoints.space import StillCamera
+from jumps_blender.model_runtime import lift as lift_module
+from jumps_blender.model_runtime.contacts import CONTACTS, contacts, soles, spans, standing
+from jumps_blender.model_runtime.foot_lock import locked, settled
+from jumps_blender.model_runtime.ground import find_ground
+from jumps_blender.model_runtime.lift import Lift
+from jumps_blender.model_runtime.proportions import bone_lengths
+from jumps_blender.model_runtime.space import guessed_size, lift_sequence
+
+from ..walking import FEET, LEGS, PELVIS, camera, picture, times, walker
+
+
+def seen(world: np.ndarray, stands: np.ndarray, eye: StillCamera, up=None) -> Lift:
+    direction = eye.turn.T @ (0, 0, 1) if up is None else up
+    return Lift(
+        eye.to_camera(world).astype(np.float32),
+        np.full(world.shape[:2], 0.02, np.float32),
+        np.tile(direction, (len(world), 1)).astype(np.float32),
+        stands.astype(np.float32),
+    )
+
+
+def speed(world: np.ndarray, stands: np.ndarray) -> float:
+    """Mean horizontal speed of soles that stand, metres per second."""
+    change = np.linalg.norm(np.diff(soles(world)[..., :2], axis=0), axis=-1) * 30
+    return float(change[stands[1:] & stands[:-1]].mean())
+
+
+def test_a_camera_projects_and_turns_back():
+    eye = camera()
+    points = np.array([[1.0, 2.0, 0.5], [1.5, 3.0, 1.4]])
+    assert np.allclose(eye.to_world(eye.to_camera(points)), points)
+    ahead = eye.eye + 3 * eye.turn[:, 2]
+    assert np.allclose(eye.project(ahead), (960, 540))
+    above = eye.project(ahead + np.array([0, 0, 0.1]))
+    assert above[1] < 540
+    assert abs(above[0] - 960) < 1e-6
+
+
+def test_standing_begins_and_ends_at_two_probabilities_and_lasts():
+    probability = np.zeros((30, 4), np.float32)
+    probability[5:15, 0] = 0.9
+    probability[15:20, 0] = 0.5
+    probability[7, 3] = 0.9
+    assert spans(probability, times(30)) == [(0, 5, 20)]
+    assert standing(probability, times(30))[:, 0].tolist() == [5 <= n < 20 for n in range(30)]
+    probability[20:, 2] = 1.0
+    assert spans(probability, times(30)) == [(0, 5, 20), (2, 20, 30)]
+
+
+def test_the_walkers_feet_stand_where_they_were_put():
+    world, stands = walker()
+    found = contacts(world, np.float64(1 / 30))
+    # Where a step begins and ends the speed is a matter of a frame.
+    inner = (stands[2:] & stands[:-2] & stands[1:-1])[:, [1, 3]]
+    assert found[1:-1][:, [1, 3]][inner].all()
+    assert speed(world, stands) < 1e-9
+    assert CONTACTS[1] == "l_toe"
+
+
+@pytest.mark.parametrize("pitch", [-0.2, 0.0, 0.3])
+def test_the_floor_is_found(pitch):
+    world, stands = walker()
+    eye = camera(pitch)
+    turn, place = find_ground(seen(world, stands, eye), times(120))
+    assert np.allclose(turn @ turn.T, np.eye(3), atol=1e-9)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert turn[2] @ eye.turn[2] > np.cos(np.deg2rad(0.2))
+    assert place[2] == pytest.approx(1.5, abs=0.01)
+    again = StillCamera(turn, place, eye.lens, eye.size).to_world(eye.to_camera(world))
+    assert np.allclose(again[0, PELVIS, :2], 0, atol=1e-5)
+    assert again[:, FEET, 2].min() > 0.02
+    # The camera looks along +y.
+    assert turn[:, 2] @ (0, 1, 0) > 0.9
+
+
+def test_steps_mend_an_upward_direction_that_is_off():
+    world, stands = walker()
+    eye = camera()
+    true_up = eye.turn.T @ (0, 0, 1)
+    off = true_up + 0.05 * np.array([1.0, 0, 0])  # leaning along the walk
+    off /= np.linalg.norm(off)
+    turn, _ = find_ground(seen(world, stands, eye, off), times(120))
+    assert np.rad2deg(np.arccos(off @ true_up)) > 2.5
+    assert np.rad2deg(np.arccos(turn[2] @ true_up)) < 1.3
+
+
+def test_without_a_step_the_lowest_foot_is_on_the_floor():
+    world, stands = walker()
+    eye = camera()
+    turn, place = find_ground(seen(world, 0 * stands, eye), times(120))
+    lowest = StillCamera(turn, place, eye.lens, eye.size).to_world(eye.to_camera(world))
+    assert abs(lowest[:, FEET, 2].min() - 0.034) < 0.02
+
+
+def disturbed(world: np.ndarray, eye: np.ndarray, size: float = 0.1) -> np.ndarray:
+    """The body nearer and farther along the camera's rays, as one picture can't tell."""
+    ray = world[:, PELVIS] - eye
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    wave = size * np.sin(np.arange(len(world)) / 7)
+    return world + (wave[:, None] * ray)[:, None]
+
+
+def test_the_body_is_settled_along_the_rays():
+    world, stands = walker()
+    eye = camera()
+    moved = disturbed(world, eye.eye)
+    assert speed(moved, stands) > 0.2
+    result = settled(moved, eye.eye, stands)
+    assert speed(result, stands) < 0.01
+    # As a whole, and hardly aside in the picture.
+    shift = result - moved
+    assert np.allclose(shift, shift[:, :1])
+    assert np.abs(eye.project(result) - eye.project(moved)).max() < 25
+
+
+def test_locked_feet_stand_still_and_nothing_jumps():
+    world, stands = walker()
+    rng = np.random.default_rng(0)
+    drift = np.cumsum(rng.normal(0, 0.004, (120, 1, 3)), axis=0)
+    drift[..., 2] *= 0.2
+    moved = world + drift
+    result = locked(moved, stands.astype(np.float32), times(120))
+    assert speed(moved, stands) > 0.1
+    assert speed(result, stands) < 0.2 * speed(moved, stands)
+    assert np.allclose(bone_lengths(result), bone_lengths(moved), atol=1e-6)
+    upper = [
+        joint for joint in range(28) if joint not in [j for leg in LEGS.values() for j in leg[1:]]
+    ]
+    assert np.array_equal(result[:, upper], moved[:, upper])
+    jump, before = (np.abs(np.diff(x, 2, axis=0)).max() for x in (result, moved))
+    assert jump < 1.5 * before
+    assert result[:, FEET, 2].min() > -1e-6
+
+
+def test_what_stands_already_is_left_alone():
+    world, stands = walker()
+    result = locked(world, stands.astype(np.float32), times(120))
+    assert np.abs(result - world).max() < 1e-3
+
+
+def test_no_foot_goes_below_the_floor():
+    world, stands = walker()
+    sunk = world - (0, 0, 0.06)
+    result = locked(sunk, 0 * stands.astype(np.float32), times(120))
+    assert sunk[:, FEET, 2].min() < -0.02
+    assert result[:, FEET, 2].min() > -1e-6
+    assert np.allclose(bone_lengths(result), bone_lengths(sunk), atol=1e-6)
+
+
+class Knowing:
+    """Lifts to where the walker is, as seen by the camera of ``picture``."""
+
+    identity = "lift test"
+
+    def lift(self, observation, lens, height, progress=None, cancelled=None):
+        del lens, height, progress, cancelled
+        world, stands = walker(len(observation.times))
+        return seen(world, stands, camera())
+
+
+def test_the_whole_way_into_space(monkeypatch):
+    monkeypatch.setattr(lift_module.Lifter, "load", lambda _device: Knowing())
+    found = lift_sequence(picture(), height=1.8, focal_mm=1500 / 1920 * 36)
+    assert found.lifter == "lift test"
+    assert found.height == 1.8
+    assert np.allclose(found.positions[0, PELVIS, :2], 0, atol=1e-6)
+    assert np.abs(found.camera.project(found.positions) - picture().positions).max() < 6
+    world, _ = walker(60)
+    moved = found.positions - world
+    assert np.abs(moved - moved[0, 0]).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"height": 0.0}, "height is 0 m"),
+        ({"height": float("nan")}, "height is nan m"),
+        ({"focal_mm": 0.5}, "focal length is 0.5 mm"),
+        ({"focal_mm": float("inf")}, "focal length is inf mm"),
+    ],
+)
+def test_impossible_settings_are_a_message(settings, words):
+    with pytest.raises(JumpsError, match=words):
+        lift_sequence(picture(), **settings)
+
+
+def test_a_picture_whose_size_nobody_tells_is_guessed():
+    points = np.zeros((10, 28, 2), np.float32)
+    assert guessed_size(points) == (640, 480)
+    assert guessed_size(points + (1000, 700)) == (1280, 720)
+    assert guessed_size(points + (700, 1000)) == (720, 1280)
+    assert guessed_size(points + (9000, 1000)) == (9000, 1000)
