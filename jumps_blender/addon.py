@@ -22,6 +22,7 @@ from .operators.install_runtime import (
 from .operators.long_operator import JUMPS_OT_cancel, stop_running
 from .operators.read_poses import JUMPS_OT_read_poses
 from .operators.rerun_result import JUMPS_OT_rerun_result
+from .operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from .operators.runtime import close_workers
 from .operators.select_result import JUMPS_OT_select_result
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
@@ -33,6 +34,7 @@ from .ui.preferences import JUMPS_AP_preferences
 _CLASSES = (
     JUMPS_AP_preferences,
     settings.JUMPS_PG_person,
+    settings.JUMPS_PG_slot,
     settings.JUMPS_PG_settings,
     JUMPS_OT_import_poses,
     JUMPS_OT_read_poses,
@@ -42,6 +44,8 @@ _CLASSES = (
     JUMPS_OT_apply_preview,
     JUMPS_OT_discard_preview,
     JUMPS_OT_bake_to_armature,
+    JUMPS_OT_map_rig,
+    JUMPS_OT_retarget,
     JUMPS_OT_export_fbx,
     JUMPS_OT_write_fbx,
     JUMPS_OT_select_result,
@@ -62,6 +66,8 @@ _CLASSES = (
     panels.JUMPS_PT_result,
     panels.JUMPS_PT_placement,
     panels.JUMPS_PT_history,
+    panels.JUMPS_PT_retarget,
+    panels.JUMPS_PT_bones,
     panels.JUMPS_PT_export,
     menus.JUMPS_MT_object,
 )

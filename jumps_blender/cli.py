@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
 from .errors import JumpsError
@@ -24,8 +24,13 @@ from .files import writable_file, written_whole
 from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
+from .keypoints.space import SpaceSequence
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
 from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
+from .model_runtime.space import USUAL_FOCAL, lift_sequence
+
+if TYPE_CHECKING:
+    from .model_runtime.evaluation import Protocol
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -84,11 +89,28 @@ def _parser() -> argparse.ArgumentParser:
         metavar="M",
         help="the person's height in metres (default: 1.75)",
     )
+    animate.add_argument("--lift", action="store_true", help="into 3D, on a floor")
+    animate.add_argument(
+        "--focal-mm",
+        type=_positive,
+        default=USUAL_FOCAL,
+        metavar="MM",
+        help=f"the lens', as of full frame, for --lift (default: {USUAL_FOCAL:g})",
+    )
+    animate.add_argument("--no-foot-lock", action="store_true", help="let standing feet slide")
     animate.set_defaults(run=_animate)
 
     evaluate = commands.add_parser("evaluate", help="measure an engine on motion capture")
     evaluate.add_argument("archive", type=Path, help="motion-capture archive (.npz)")
+    evaluate.add_argument("--task", default="upsample", choices=("upsample", "lift"))
     evaluate.add_argument("--engine", default="direct", help=", ".join((*ENGINES, *COMPARISONS)))
+    evaluate.add_argument(
+        "--given",
+        type=int,
+        default=28,
+        choices=(12, 28),
+        help="joints given to the lifter; of 12 the engine finds the others (default: 28)",
+    )
     evaluate.add_argument("--json", metavar="PATH", help="write it as JSON; - is standard output")
     evaluate.add_argument("--fps", type=_positive, default=30.0, help="frame rate (default: 30)")
     evaluate.add_argument("--seed", type=_count_from(0), default=0, help="draws other cameras")
@@ -96,7 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--noise", default="none", choices=("none", "detector"))
     evaluate.add_argument("--denoise", action="store_true", help="let unsure joints move")
     evaluate.add_argument(
-        "--hide", default="", metavar="WHAT:FRAMES", help="such as l_arm:24 or body:12"
+        "--hide",
+        default="",
+        metavar="WHAT:COUNT",
+        help="frames of l_arm:24 or body:12; when lifting also percent, scattered:10",
     )
     evaluate.add_argument("--device", default="auto", choices=DEVICES)
     evaluate.set_defaults(run=_evaluate)
@@ -323,6 +348,17 @@ def _animate(arguments: argparse.Namespace) -> None:
     for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
         _check_writable(path, suffixes, arguments.input)
     track, sequence = _run_engine(arguments)
+    space = None
+    if arguments.lift:
+        with _progress("lifting") as progress:
+            space = lift_sequence(
+                sequence,
+                height=arguments.height,
+                focal_mm=arguments.focal_mm,
+                foot_lock=not arguments.no_foot_lock,
+                device=arguments.device,
+                progress=progress,
+            )
     with _all_or_none(outputs) as (blend, fbx, preview):
         if preview:
             from .preview import write_preview
@@ -331,7 +367,7 @@ def _animate(arguments: argparse.Namespace) -> None:
                 write_preview(track, sequence, preview, progress)
         if blend or fbx:
             with _blender_silent():
-                _build_scene(sequence, arguments.height, blend, fbx)
+                _build_scene(sequence, space, arguments.height, blend, fbx)
     for path in filter(None, outputs):
         _say(f"jumps: wrote {path}")
 
@@ -372,7 +408,11 @@ def _blender_silent() -> Iterator[None]:
 
 
 def _build_scene(
-    sequence: PoseSequence, height: float, blend: Path | None, fbx: Path | None
+    sequence: PoseSequence,
+    space: SpaceSequence | None,
+    height: float,
+    blend: Path | None,
+    fbx: Path | None,
 ) -> None:
     try:
         # Settings and caches of a Blender that the user may have are left alone.
@@ -391,7 +431,7 @@ def _build_scene(
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with _progress("animating") as progress:
-        result = animate(sequence, height=height, progress=progress)
+        result = animate(sequence, space, height=height, progress=progress)
     if blend:
         save_blend(blend)
     if fbx:
@@ -411,6 +451,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         denoise=arguments.denoise,
         hide=arguments.hide,
     )
+    if arguments.task == "lift":
+        _evaluate_lift(arguments, protocol)
+        return
     engine = load_engine(arguments.engine, arguments.device)
     with _progress("evaluating") as progress:
         result = evaluate(MocapArchive(arguments.archive), engine, protocol, progress)
@@ -423,6 +466,24 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         for group in ("missing", "all", "raw", "hidden"):
             if "auc" in result[group]:
                 _print(group.ljust(8) + "".join(f"{result[group][name]:12.4f}" for name in names))
+
+
+def _evaluate_lift(arguments: argparse.Namespace, protocol: Protocol) -> None:
+    from .model_runtime.lift import Lifter
+    from .model_runtime.lift_evaluation import evaluate_lift
+    from .model_runtime.mocap import MocapArchive
+
+    upsampler = load_engine(arguments.engine, arguments.device) if arguments.given == 12 else None
+    lifter = Lifter.load(arguments.device)
+    with _progress("evaluating") as progress:
+        archive = MocapArchive(arguments.archive)
+        result = evaluate_lift(archive, lifter, protocol, upsampler, progress)
+    if arguments.json:
+        _write_json(result, arguments.json)
+    if arguments.json != "-":
+        _print(f"{lifter.identity}: {result['fps']:.0f} frames per second")
+        for name, value in (result["all"] | result["floor"]).items():
+            _print(f"{name.ljust(20)}{value:10.4f}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,10 @@ _UPSAMPLING = {
     "engine": str,
     "min_confidence": (int, float),
     "denoise": bool,
+    "lift": bool,
+    "height": (int, float),
+    "focal_mm": (int, float),
+    "foot_lock": bool,
 }
 _LARGEST = 1_000_000
 _PLACING = {"height": (int, float), "start_frame": int, "use_clip_fps": bool}
@@ -46,13 +50,17 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         settings = upsampling_settings(context)
         # The panel's file may be another one.
         settings["format"] = settings["fps"] = None
+        # What says nothing of it comes from a version that left everything flat.
+        for key in ("height", "focal_mm", "foot_lock"):
+            settings.pop(key, None)
+        settings["lift"] = False
         settings.update(_usable(made_with, _UPSAMPLING))
         if settings["engine"] not in ENGINES:
             raise JumpsError(
                 f"This result was made with engine {settings['engine']}, which this version of "
                 "the add-on doesn't have; import its source and upsample it with another."
             )
-        package = missing_package(context, settings["engine"])
+        package = missing_package(context, settings["engine"], settings["lift"])
         if package is not None:
             raise JumpsError(missing_words(package))
         self._placing = _usable(made_with, _PLACING)

@@ -63,13 +63,13 @@ def worker(runtime: Runtime) -> Worker:
     return _workers[runtime]
 
 
-def missing_package(context: Context, engine: str) -> str | None:
-    """A package that the engine needs and the chosen Python is known to lack.
+def missing_package(context: Context, engine: str, lift: bool = False) -> str | None:
+    """A package that the engine, or lifting, needs and the chosen Python is known to lack.
 
     Cheap enough for a panel: it asks nobody, and of a Python that hasn't been asked says nothing.
     """
     runtime = chosen_runtime(context)
-    needed = _NEEDED[1:] if engine in ENGINES_WITHOUT_TORCH else _NEEDED
+    needed = _NEEDED[1:] if engine in ENGINES_WITHOUT_TORCH and not lift else _NEEDED
     if runtime in _described:
         return next((name for name in needed if not _described[runtime].get(name)), None)
     if runtime == blender_runtime():

@@ -17,12 +17,15 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import Context, PropertyGroup, Scene
+from bpy.types import Context, Object, PropertyGroup, Scene
 
 from ..keypoints import FORMATS
 from ..keypoints.track import MIN_CONFIDENCE
 from ..model_runtime import ENGINES
+from ..model_runtime.space import USUAL_FOCAL
 from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
+from ..scene.retarget import CHAINS, DRIVEN, rig_bones
+from ..skeletons.rig_maps import mapped
 
 # Called when what the viewport shows has changed; filled by ``ui.overlay``, which lies above.
 on_change: list[Callable[[], None]] = []
@@ -58,6 +61,33 @@ class JUMPS_PG_person(PropertyGroup):
         description="Share of the body's 12 main joints that the file misses, over all frames",
         subtype="FACTOR",
     )
+
+
+class JUMPS_PG_slot(PropertyGroup):
+    """One row of the table of a rig's bones; the spine has several."""
+
+    slot: StringProperty(name="Part", description="The part of the body")
+    bone: StringProperty(
+        name="Bone", description="The rig's bone for this part of the body; empty if it has none"
+    )
+
+
+def _is_rig(_settings: PropertyGroup, item: Object) -> bool:
+    return item.type == "ARMATURE" and "jumps_result" not in item
+
+
+def _rig_chosen(settings: PropertyGroup, _context: Context) -> None:
+    """Fill the table anew."""
+    settings.slots.clear()
+    settings.rig_map = ""
+    if settings.rig is None:
+        return
+    settings.rig_map, found = mapped(rig_bones(settings.rig))
+    for slot in DRIVEN:
+        # One row more for bones that were not found.
+        for name in (*found.get(slot, ()), *([""] if slot in CHAINS or slot not in found else [])):
+            row = settings.slots.add()
+            row.slot, row.bone = slot, name
 
 
 class JUMPS_PG_settings(PropertyGroup):
@@ -113,6 +143,27 @@ class JUMPS_PG_settings(PropertyGroup):
         "path; otherwise what was seen stays exactly where it was seen",
         default=False,
     )
+    lift: BoolProperty(
+        name="Lift to 3D",
+        description="Find the joints' depth, the floor and the camera; otherwise the skeleton "
+        "stays flat, as in the picture",
+        default=False,
+    )
+    focal_mm: FloatProperty(
+        name="Focal Length",
+        description="Of the lens that filmed, in millimetres of a full-frame camera; phones mostly "
+        "have 24 to 28 mm. Decides how deep the room is",
+        default=USUAL_FOCAL,
+        min=1.0,
+        max=5000.0,
+        soft_min=10.0,
+        soft_max=200.0,
+    )
+    foot_lock: BoolProperty(
+        name="Foot Lock",
+        description="Hold feet still while they stand on the floor; the knees bend to follow",
+        default=True,
+    )
     height: FloatProperty(
         name="Person's Height",
         description="Standing height of the person in metres; decides how tall the result stands",
@@ -148,6 +199,17 @@ class JUMPS_PG_settings(PropertyGroup):
         default=True,
         update=_changed,
     )
+    rig: PointerProperty(
+        type=Object,
+        name="Rig",
+        description="The armature of your character, which the motion is put on",
+        poll=_is_rig,
+        update=_rig_chosen,
+    )
+    rig_map: StringProperty(
+        name="Rig's Family", description="Whose names its bones have, or guessed"
+    )
+    slots: CollectionProperty(type=JUMPS_PG_slot)
     preview: StringProperty(
         name="Preview",
         description="Which upsampled sequence waits to be applied; empty if none does",

@@ -41,7 +41,8 @@ class Upsampling(LongOperator):
 
     def prepare(self, job: WorkerJob) -> None:
         """See ``LongOperator.prepare``."""
-        self._preview = Preview(unpacked(job.facts, job.arrays), self._settings, self.again_uid)
+        sequence, space = unpacked(job.facts, job.arrays)
+        self._preview = Preview(sequence, space, self._settings, self.again_uid)
         self._preview.plane(1.0)
 
     def finish(self, context: Context, _job: WorkerJob) -> str:
@@ -72,7 +73,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
         if not settings.people:
             cls.poll_message_set("Import a pose file first.")
             return False
-        package = missing_package(context, settings.engine)
+        package = missing_package(context, settings.engine, settings.lift)
         if package is not None:
             cls.poll_message_set(missing_words(package))
             return False
@@ -92,7 +93,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
 def upsampling_settings(context: Context) -> dict[str, Any]:
     """What the panel says about upsampling."""
     settings = context.scene.jumps
-    return {
+    chosen = {
         "format": settings.format or None,
         "fps": settings.source_fps or None,
         "engine": settings.engine,
@@ -100,7 +101,15 @@ def upsampling_settings(context: Context) -> dict[str, Any]:
         # Properties are single precision: 0.05 is 0.05000000074505806 there.
         "min_confidence": round(settings.min_confidence, 6),
         "denoise": settings.denoise,
+        "lift": settings.lift,
     }
+    if settings.lift:
+        chosen |= {
+            "height": round(settings.height, 6),
+            "focal_mm": round(settings.focal_mm, 6),
+            "foot_lock": settings.foot_lock,
+        }
+    return chosen
 
 
 def missing_words(package: str) -> str:

@@ -11,7 +11,9 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..keypoints.sequence import PoseSequence
+from ..keypoints.space import SpaceSequence
 from .bake import Progress, bake
+from .camera import match_render
 from .result import Result, create_result, plane_of, set_frame_rate
 
 # Of the clip's extent, left free around it.
@@ -20,6 +22,7 @@ _MARGIN = 0.1
 
 def animate(
     sequence: PoseSequence,
+    space: SpaceSequence | None = None,
     *,
     height: float = 1.75,
     use_clip_fps: bool = True,
@@ -27,9 +30,10 @@ def animate(
 ) -> Result:
     """Fill the open scene with one person: empties, baked armature, camera and frame range.
 
-    Meant for a new file (``bpy.ops.wm.read_factory_settings(use_empty=True)``). The camera faces
-    the picture plane and frames the whole clip; 3D viewports look through it.
+    Meant for a new file (``bpy.ops.wm.read_factory_settings(use_empty=True)``). 3D viewports look
+    through the camera: the one that filmed, or for a flat clip one that faces the picture plane.
 
+    space: the same clip lifted; None leaves it flat
     height: the person's standing height, metres
     use_clip_fps: give the scene the clip's frame rate; otherwise it keeps its own
     progress: called with the share of the bake that is done
@@ -38,10 +42,14 @@ def animate(
     scene = context.scene
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)
-    result = create_result(context, sequence, height=height)
+    result = create_result(context, sequence, space=space, height=height)
     scene.frame_start, scene.frame_end = result.frame_range
     bake(result, progress)
-    _frame_with_camera(context, plane_of(result).to_scene(sequence.positions))
+    if space is None:
+        _frame_with_camera(context, plane_of(result).to_scene(sequence.positions))
+    else:
+        scene.camera = result.find("camera")
+        match_render(scene, space.camera)
     _look_through_camera()
     scene.frame_set(scene.frame_start)
     return result

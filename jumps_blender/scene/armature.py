@@ -15,6 +15,7 @@ from .rest_pose import parents_first
 _AIMED_AT = {joint_index("pelvis"): joint_index("spine"), joint_index("neck"): joint_index("head")}
 # Bones at the ends of the limbs are drawn this share of their parent's length.
 _END_LENGTH = 0.5
+_TOWARDS = 0.7  # share of its length by which a bone comes towards the viewer
 
 FOLLOWS_POSITION = "JUMPS Position"
 FOLLOWS_DIRECTION = "JUMPS Direction"
@@ -32,10 +33,10 @@ def create_armature(
 ) -> Object:
     """An armature object with one bone per joint, not connected, in ``collection``.
 
-    rest: (28, 3), joint positions at rest in the object's space. Heads lie on the joints. Bones
-    lie in the plane y = 0 with their local z axis towards the viewer (-y), so that a turn in the
-    picture is a turn about one local axis. Needs Object Mode; the armature becomes the active
-    object.
+    rest: (28, 3), joint positions at rest in the object's space. Heads lie on the joints. Bones'
+    local z axes point towards the viewer (-y), so that a turn in the picture is a turn about one
+    local axis; those of bones that point there themselves point up. Needs Object Mode; the
+    armature becomes the active object.
     """
     data = bpy.data.armatures.new(name)
     armature = bpy.data.objects.new(name, data)
@@ -59,7 +60,8 @@ def _add_bones(data: Armature, rest: NDArray[np.float64]) -> None:
         end = rest[joint] + _END_LENGTH * (rest[joint] - rest[parent])
         bone.head = Vector(rest[joint])
         bone.tail = Vector(rest[child] if child is not None else end)
-        bone.align_roll(Vector((0.0, -1.0, 0.0)))
+        along = (bone.tail - bone.head).normalized()
+        bone.align_roll(Vector((0, 0, 1)) if along.y < -_TOWARDS else Vector((0, -1, 0)))
 
 
 def follow(armature: Object, empties: tuple[Object, ...]) -> None:

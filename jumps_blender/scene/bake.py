@@ -8,12 +8,14 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Action, Object, Scene
+from bpy.types import Action, Object, PoseBone, Scene
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
+from ..skeletons import JOINTS
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
 from .keyframes import assign, new_channelbag, write_curve
+from .orientation import orientations
 from .result import Result, by_uid
 
 Progress = Callable[[float], None]
@@ -42,11 +44,13 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
     The last piece hands the new action to the armature. Between pieces the user may undo, rename or
     delete anything: JumpsError when the armature is gone.
     """
-    uid, result_id = result.armature.session_uid, result.id
+    uid, result_id, is_lifted = result.armature.session_uid, result.id, bool(result.lifter)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     matrices, _ = yield from sample_steps(result.armature, frames, following=True, piece=piece)
     armature = by_uid(bpy.data.objects, uid)
+    if is_lifted:
+        matrices = faced(armature, matrices)
     action = bpy.data.actions.new(f"{armature.name} Bake")
     action["jumps_result"] = result_id
     action_uid = action.session_uid
@@ -181,6 +185,39 @@ def scratch_scene(objects: Sequence[Object]) -> Iterator[Scene]:
         bpy.data.scenes.remove(scene)
 
 
+def faced(armature: Object, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same poses (F, B, 4, 4) with each bone turned about itself as the body tells.
+
+    The constraints that hold bones to joints only point them; see ``orientation.py``. Raises
+    JumpsError where one of the bones is gone.
+    """
+    order = joint_bones(armature)
+    rest = rest_matrices(armature)[order]
+    turns = orientations(rest[:, :3, 3], matrices[..., :3, 3][:, order])
+    result = matrices.copy()
+    result[..., :3, :3][:, order] = turns @ rest[:, :3, :3]
+    return result
+
+
+def joint_bones(armature: Object) -> list[int]:
+    """The places in ``pose.bones`` of the bones that are held to the 28 joints, in their order.
+
+    Raises JumpsError where one is gone.
+    """
+    held = {_joint_of(bone): index for index, bone in enumerate(armature.pose.bones)}
+    gone = [name for name in JOINTS if name not in held]
+    if gone:
+        raise JumpsError(f"{armature.name} has lost its bone {gone[0]}; upsample it again.")
+    return [held[name] for name in JOINTS]
+
+
+def _joint_of(bone: PoseBone) -> str:
+    """The joint that a bone, whatever it is called now, is held to; empty if to none."""
+    position = bone.constraints.get(FOLLOWS_POSITION)
+    target = position.target if position is not None else None
+    return str(target.get("jumps_joint", "")) if target is not None else ""
+
+
 def rest_matrices(armature: Object) -> NDArray[np.float64]:
     """(B, 4, 4), each bone's rest matrix in armature space, in the order of ``pose.bones``."""
     return np.array([bone.bone.matrix_local for bone in armature.pose.bones], np.float64)
@@ -222,7 +259,7 @@ def _keyed_steps(
         piece = slice(start, start + _CHANNELS)
         location[piece], rotation[piece] = local_channels(rest, parents, matrices[piece])
         yield 0.5 * start / len(frames)
-    rotation = _continuous(rotation)
+    rotation = continuous(rotation)
     for index, (place, turn) in enumerate(paths):
         _posed(uid, names)
         action = by_uid(bpy.data.actions, action_uid)
@@ -257,7 +294,7 @@ def local_channels(
         else:
             offset = np.linalg.inv(rest[parent]) @ rest[bone]
             basis[:, bone] = np.linalg.inv(posed[:, parent] @ offset) @ posed[:, bone]
-    return basis[..., :3, 3], _continuous(quaternions(basis[..., :3, :3]))
+    return basis[..., :3, 3], continuous(quaternions(basis[..., :3, :3]))
 
 
 def without_scale(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -308,7 +345,7 @@ def quaternions(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(chosen / np.linalg.norm(chosen, axis=-1, keepdims=True))
 
 
-def _continuous(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+def continuous(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Flip signs along the frames (F, B, 4) so that neighbours interpolate the short way."""
     signs = np.ones(rotation.shape[:-1])
     dots = np.sum(rotation[1:] * rotation[:-1], axis=-1)

@@ -1,8 +1,8 @@
 """The one place where pixels (x right, y down) become Blender's units (z up) and back.
 
-The person is shown on a plane facing the viewer, as in the picture: the picture's right is +x, its
-up is +z, and y is 0 everywhere, so Blender's front view (-Y looking along +Y) shows the picture
-unmirrored. The person's height gives the scale.
+A clip that isn't lifted is shown on a plane facing the viewer, as in the picture: the picture's
+right is +x, its up is +z, and y is 0 everywhere, so Blender's front view (-Y looking along +Y)
+shows the picture unmirrored. The person's height gives the scale.
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ def picture_plane(positions: NDArray[np.floating], height: float) -> PicturePlan
         origin_x=float(pixels[0, _PELVIS, 0]),
         floor_y=float(np.percentile(lowest, _FLOOR_PERCENTILE)),
     )
+
+
+def space_to_scene(positions: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
+    """Metres (..., 3) of a lifted world, z up -> scene units, ``scale`` of them for a metre.
+
+    Points beyond a million units are moved there.
+    """
+    return np.clip(positions.astype(np.float64) * scale, -_FARTHEST, _FARTHEST)
 
 
 def standing_height(positions: NDArray[np.floating]) -> float:

@@ -20,7 +20,9 @@ from ..errors import JumpsError
 from ..files import written_whole
 from .bake import (
     Progress,
+    faced,
     finished,
+    is_baked,
     rest_matrices,
     sample_steps,
     scratch_scene,
@@ -65,8 +67,11 @@ def export_steps(
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     uid, scene_uid, title = result.armature.session_uid, scene.session_uid, result.root.name
+    only_pointed = bool(result.lifter) and not is_baked(result)
     matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
     scene, armature = by_uid(bpy.data.scenes, scene_uid), by_uid(bpy.data.objects, uid)
+    if only_pointed:
+        matrices = faced(armature, matrices)
     _write(scene, armature, title, frames, matrices, world, path)
 
 

@@ -19,7 +19,8 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..keypoints.sequence import JointState, PoseSequence
-from .coordinates import PicturePlane, picture_plane
+from ..keypoints.space import SpaceSequence
+from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .look import STATE_COLOURS, Colours
 from .result import Result, create_result, results_in, scene_frames, to_replace
 
@@ -34,12 +35,14 @@ _kept: OrderedDict[str, Preview] = OrderedDict()
 class Preview:
     """One person's sequence, not yet in the scene.
 
+    space: the same clip lifted; None for a flat one
     settings: what it was upsampled with, as ``create_result`` stores it
     again_uid: ``session_uid`` of an object of the result that was run again, in whose place this
         one goes; 0 where none was
     """
 
     sequence: PoseSequence
+    space: SpaceSequence | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     again_uid: int = 0
 
@@ -57,6 +60,22 @@ class Preview:
         """How the picture lies in the scene for a person ``tall`` scene units tall."""
         unit = self._unit_plane
         return PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
+
+    def between(
+        self, before: int, after: int, share: float, tall: float
+    ) -> tuple[NDArray[np.float64], float]:
+        """Joints (28, 3) between two frames, in the space of a result's root, scene units.
+
+        share: of the way; tall: the person, scene units. With them the size in the scene of what
+        uncertainties are told in.
+        """
+        rows = self.sequence.positions if self.space is None else self.space.positions
+        mixed = (1 - share) * rows[before].astype(np.float64) + share * rows[after]
+        if self.space is None:
+            plane = self.plane(tall)
+            return plane.to_scene(mixed), plane.units_per_pixel
+        scale = tall / self.space.height
+        return space_to_scene(mixed, scale), scale
 
 
 @dataclass(frozen=True)
@@ -118,17 +137,17 @@ def figure_at(
     after = min(after, len(frames) - 1)
     span = frames[after] - frames[before]
     share = float(np.clip((now - frames[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
-    rows = sequence.positions[before], sequence.positions[after]
-    plane = preview.plane(height / scene.unit_settings.scale_length)
-    local = plane.to_scene((1 - share) * rows[0].astype(np.float64) + share * rows[1])
+    tall = height / scene.unit_settings.scale_length
+    local, size = preview.between(before, after, share, tall)
     previous = replaced(context, preview, keep_previous)
     root = previous.find("root") if previous is not None else None
     place = root.matrix_world if root is not None else Matrix.Identity(4)
     points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
     nearest = after if share >= 0.5 else before
-    size = plane.units_per_pixel * float(np.mean(place.to_scale()))
+    size *= float(np.mean(place.to_scale()))
     state = sequence.state[nearest]
-    spread = np.where(state == JointState.OBSERVED, 0.0, sequence.uncertainty[nearest] * size)
+    unsure = sequence if preview.space is None else preview.space
+    spread = np.where(state == JointState.OBSERVED, 0.0, unsure.uncertainty[nearest] * size)
     return Figure(points, state, spread)
 
 
@@ -147,6 +166,7 @@ def apply(
     return create_result(
         context,
         preview.sequence,
+        space=preview.space,
         height=height,
         start_frame=start_frame,
         use_clip_fps=use_clip_fps,
@@ -164,4 +184,6 @@ def apply(
 
 
 def _kept_bytes() -> int:
-    return sum(each.sequence.positions.nbytes * 3 for each in _kept.values())
+    return sum(
+        each.sequence.positions.nbytes * (3 if each.space is None else 5) for each in _kept.values()
+    )

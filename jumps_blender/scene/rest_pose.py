@@ -30,16 +30,21 @@ _BONES: dict[str, tuple[float, tuple[float, float]]] = {
     "l_foot": (0.074, (0.4, -0.92)),
     "l_toe": (0.037, (0.4, -0.92)),
 }
+# Directions (x, y, z) of the feet where there is depth: ahead, which is towards the viewer.
+_DEEP = {"l_foot": (0.1, -0.85, -0.5), "l_toe": (0.1, -0.98, -0.15)}
 # How far a clip's own proportions may lead away from these: a limb that always points at the
 # camera must not become a bone without length.
 _SHORTEST, _LONGEST = 0.6, 1.4
 
 
-def rest_pose(points: NDArray[np.floating], height: float) -> NDArray[np.float64]:
+def rest_pose(
+    points: NDArray[np.floating], height: float, deep: bool = False
+) -> NDArray[np.float64]:
     """(28, 3) joint positions at rest, with the clip's own bone lengths where these are plausible.
 
     points: (F, 28, 3), the clip in scene units
     height: the person's standing height, scene units; also the size of the result
+    deep: whether the clip has depth, and the feet point ahead
     """
     measured = bone_lengths(points, 50.0)
     measured = (measured + measured[list(MIRROR)]) / 2
@@ -48,8 +53,10 @@ def rest_pose(points: NDArray[np.floating], height: float) -> NDArray[np.float64
         if PARENTS[joint] < 0:
             continue
         name = JOINTS[joint]
-        share, (x, z) = _BONES["l_" + name[2:] if name.startswith("r_") else name]
-        direction = np.array([-x if name.startswith("r_") else x, 0.0, z])
+        own = "l_" + name[2:] if name.startswith("r_") else name
+        share, (x, z) = _BONES[own]
+        direction = np.array(_DEEP[own] if deep and own in _DEEP else (x, 0.0, z))
+        direction[0] *= -1 if name.startswith("r_") else 1
         length = np.clip(measured[joint], _SHORTEST * share * height, _LONGEST * share * height)
         rest[joint] = rest[PARENTS[joint]] + length * direction / np.linalg.norm(direction)
     rest[:, 2] -= rest[:, 2].min()

@@ -8,7 +8,7 @@ Objects are recognised by custom properties, never by their names, which users c
   (see ``PicturePlane``)
 - the empties: ``jumps_role`` "joint", ``jumps_skeleton``, ``jumps_joint`` and, keyed per frame,
   ``jumps_state`` (see ``JointState``)
-- the armature: ``jumps_role`` "armature"
+- the armature: ``jumps_role`` "armature"; the camera of a lifted clip: "camera"
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,11 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import JumpsError
 from ..keypoints.sequence import JointState, PoseSequence
+from ..keypoints.space import SpaceSequence
 from ..skeletons import JOINTS
 from .armature import create_armature, follow
-from .coordinates import PicturePlane, picture_plane
+from .camera import create_camera
+from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
 from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
@@ -66,6 +68,11 @@ class Result:
     def engine(self) -> str:
         """The engine's name and its weights' hash, such as "direct 1a2b3c4d"."""
         return str(self.members[0].get("jumps_engine", ""))
+
+    @property
+    def lifter(self) -> str:
+        """The weights that found its depth, such as "lift 1a2b3c4d"; empty for a flat one."""
+        return str(self._of_root("jumps_lifter", ""))
 
     @property
     def version(self) -> str:
@@ -125,7 +132,7 @@ class Result:
 
     def find(self, role: str) -> Object | None:
         """Its root or its armature, None where it is gone."""
-        kind = "ARMATURE" if role == "armature" else "EMPTY"
+        kind = {"armature": "ARMATURE", "camera": "CAMERA"}.get(role, "EMPTY")
         with_role = (item for item in self.members if item.get("jumps_role") == role)
         return next((item for item in with_role if item.type == kind), None)
 
@@ -156,6 +163,7 @@ def create_result(
     context: Context,
     sequence: PoseSequence,
     *,
+    space: SpaceSequence | None = None,
     height: float = 1.75,
     start_frame: int = 1,
     use_clip_fps: bool = False,
@@ -167,6 +175,7 @@ def create_result(
 ) -> Result:
     """Build empties, armature and animation for one person in the context's scene.
 
+    space: the same clip lifted, or None for one that stays flat, in the picture's plane
     height: the person's standing height, metres
     start_frame: scene frame at which the source's time 0 lies; whatever lies between two scene
         frames is keyed there
@@ -202,7 +211,7 @@ def create_result(
         title = root.name
     result_id = uuid.uuid4().hex
     try:
-        result = _build(context, sequence, result_id, frames, height, colours)
+        result = _build(context, sequence, space, result_id, frames, height, colours)
         result.root["jumps_settings"] = json.dumps(dict(settings or {}), sort_keys=True)
     except BaseException:
         _remove_everything(result_id)
@@ -276,11 +285,14 @@ def active_result(context: Context) -> Result | None:
 
 
 def plane_of(result: Result) -> PicturePlane:
-    """How the source's picture lies in the space of the result's root."""
+    """How the source's picture lies in the space of a flat result's root."""
     root = result.root
-    return PicturePlane(
-        root["jumps_units_per_pixel"], root["jumps_origin_x"], root["jumps_floor_y"]
-    )
+    return PicturePlane(*(root[f"jumps_{field.name}"] for field in fields(PicturePlane)))
+
+
+def plane_properties(plane: PicturePlane) -> dict[str, str | int | float]:
+    """The same as the root's custom properties."""
+    return {f"jumps_{name}": value for name, value in vars(plane).items()}
 
 
 def required_result(context: Context) -> Result:
@@ -298,12 +310,15 @@ def clear_result(result: Result) -> None:
     that a copy of the result still uses stays too.
     """
     result_id = result.id
-    armatures = [item.data for item in result.members if item.type == "ARMATURE"]
+    kinds = (("ARMATURE", bpy.data.armatures), ("CAMERA", bpy.data.cameras))
+    owned = [
+        (kept, item.data) for item in result.members for kind, kept in kinds if item.type == kind
+    ]
     for item in result.members:
         bpy.data.objects.remove(item)
-    for data in armatures:
+    for kept, data in owned:
         if data.users == 0:
-            bpy.data.armatures.remove(data)
+            kept.remove(data)
     for action in _carrying(bpy.data.actions, result_id):
         if action.users == 0:
             bpy.data.actions.remove(action)
@@ -322,6 +337,7 @@ def set_frame_rate(scene: Scene, fps: float) -> None:
 def _build(
     context: Context,
     sequence: PoseSequence,
+    space: SpaceSequence | None,
     result_id: str,
     frames: NDArray[np.float64],
     height: float,
@@ -329,8 +345,12 @@ def _build(
 ) -> Result:
     scene = context.scene
     tall = height / scene.unit_settings.scale_length
-    plane = picture_plane(sequence.positions, tall)
-    points = plane.to_scene(sequence.positions)
+    if space is None:
+        plane = picture_plane(sequence.positions, tall)
+        points, how = plane.to_scene(sequence.positions), plane_properties(plane)
+    else:
+        scale = tall / space.height
+        points, how = space_to_scene(space.positions, scale), {"jumps_lifter": space.lifter}
     first_frame, last_frame = whole_frames(frames[0], frames[-1])
 
     collection = bpy.data.collections.new("JUMPS")
@@ -350,9 +370,7 @@ def _build(
             "jumps_version": __version__,
             "jumps_height": height,
             "jumps_fps": float(sequence.fps),
-            "jumps_units_per_pixel": plane.units_per_pixel,
-            "jumps_origin_x": plane.origin_x,
-            "jumps_floor_y": plane.floor_y,
+            **how,
             "jumps_first_frame": first_frame,
             "jumps_last_frame": last_frame,
         },
@@ -371,14 +389,24 @@ def _build(
         _animate_joint(action, empty, frames, points[:, joint], sequence.state[:, joint], colours)
         empties.append(empty)
 
-    armature = create_armature(context, collection, rest_pose(points, tall), "Armature")
+    rest = rest_pose(points, tall, deep=space is not None)
+    armature = create_armature(context, collection, rest, "Armature")
     for owner in (armature, armature.data):
         owner["jumps_result"] = result_id
     armature["jumps_role"] = "armature"
     _set(armature, provenance)
     armature.parent = root
     follow(armature, tuple(empties))
-    return Result((root, *empties, armature))
+    members = [root, *empties, armature]
+    if space is not None:
+        camera = create_camera(collection, space.camera, scale, "Camera")
+        for owner in (camera, camera.data):
+            owner["jumps_result"] = result_id
+        camera["jumps_role"] = "camera"
+        _set(camera, provenance)
+        camera.parent = root
+        members.append(camera)
+    return Result(tuple(members))
 
 
 def _animate_joint(
@@ -451,6 +479,9 @@ def _name(result: Result, title: str) -> None:
     result.root.name = title
     result.armature.name = f"{title} Armature"
     result.armature.data.name = f"{title} Armature"
+    camera = result.find("camera")
+    if camera is not None:
+        camera.name = camera.data.name = f"{title} Camera"
     for name, empty in zip(JOINTS, result.empties, strict=True):
         empty.name = name
 
@@ -471,6 +502,7 @@ def _remove_everything(result_id: str) -> None:
     for items in (
         bpy.data.objects,
         bpy.data.armatures,
+        bpy.data.cameras,
         bpy.data.actions,
         bpy.data.collections,
     ):

@@ -11,6 +11,7 @@ from ..operators.clear_result import JUMPS_OT_clear_result
 from ..operators.export_fbx import JUMPS_OT_export_fbx
 from ..operators.import_poses import JUMPS_OT_import_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
+from ..operators.retarget_result import JUMPS_OT_retarget
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 
 
@@ -26,6 +27,7 @@ class JUMPS_MT_object(Menu):
             JUMPS_OT_apply_preview,
             JUMPS_OT_discard_preview,
             JUMPS_OT_bake_to_armature,
+            JUMPS_OT_retarget,
             JUMPS_OT_export_fbx,
             JUMPS_OT_rerun_result,
             JUMPS_OT_clear_result,

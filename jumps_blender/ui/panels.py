@@ -28,12 +28,15 @@ from ..operators.install_runtime import (
 from ..operators.preferences import preferences
 from ..operators.read_poses import JUMPS_OT_read_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
+from ..operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
 from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
+from ..skeletons.rig_maps import RIG_MAPS
+from ..skeletons.rig_slots import title_of
 from .presets import JUMPS_PT_upsample_presets
 from .progress import draw_running
 
@@ -122,12 +125,14 @@ class JUMPS_PT_upsample(_SidebarPanel, Panel):
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
         column = self.column(None if settings.people else "Import a pose file first.")
-        for name in ("engine", "min_confidence", "denoise", "device"):
+        for name in ("engine", "min_confidence", "denoise", "device", "lift"):
+            column.prop(settings, name)
+        for name in ("focal_mm", "foot_lock") if settings.lift else ():
             column.prop(settings, name)
         layout = self.layout
         if draw_running(layout, JUMPS_OT_upsample_skeleton, JUMPS_OT_rerun_result):
             return
-        package = missing_package(context, settings.engine)
+        package = missing_package(context, settings.engine, settings.lift)
         if package is None:
             layout.operator(JUMPS_OT_upsample_skeleton.bl_idname, icon="OUTLINER_OB_ARMATURE")
         else:
@@ -214,6 +219,45 @@ class JUMPS_PT_history(_SidebarPanel, Panel):
             split = column.split(factor=0.38)
             split.label(text=name)
             split.label(text=value, translate=False)
+
+
+class JUMPS_PT_retarget(_SidebarPanel, Panel):
+    """The motion on the user's own character."""
+
+    bl_label = "Retarget"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        settings, result = context.scene.jumps, active_result(context)
+        flat = result is not None and not result.lifter
+        reason = "This result is flat: use Lift to 3D." if flat else _lacking(context)
+        column = self.column(reason)
+        column.prop(settings, "rig")
+        if settings.rig is not None:
+            family = RIG_MAPS[settings.rig_map].title if settings.rig_map in RIG_MAPS else None
+            column.label(text=f"Bones: {family or settings.rig_map}", translate=False)
+        if not draw_running(column, JUMPS_OT_retarget):
+            column.operator(JUMPS_OT_retarget.bl_idname, icon="CON_ARMATURE")
+
+
+class JUMPS_PT_bones(_SidebarPanel, Panel):
+    """Which of the rig's bones is which part of the body."""
+
+    bl_label = "Bones"
+    bl_parent_id = "JUMPS_PT_retarget"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        return context.scene.jumps.rig is not None
+
+    def draw(self, context: Context) -> None:
+        settings = context.scene.jumps
+        column = self.column()
+        for row in settings.slots:
+            words = title_of(row.slot).capitalize()
+            column.prop_search(row, "bone", settings.rig.data, "bones", text=words, translate=False)
+        column.operator(JUMPS_OT_map_rig.bl_idname, icon="FILE_REFRESH")
 
 
 class JUMPS_PT_export(_SidebarPanel, Panel):

@@ -38,6 +38,9 @@ class JUMPS_OT_add_upsample_preset(AddPresetBase, Operator):
         "settings.engine",
         "settings.min_confidence",
         "settings.denoise",
+        "settings.lift",
+        "settings.focal_mm",
+        "settings.foot_lock",
     ]
 
 

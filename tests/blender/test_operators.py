@@ -220,8 +220,10 @@ def test_panels_operators_and_drop_are_registered() -> None:
         "JUMPS_PT_upsample",
         "JUMPS_PT_upsample_presets",
         "JUMPS_PT_result",
+        "JUMPS_PT_retarget",
         "JUMPS_PT_placement",
         "JUMPS_PT_history",
+        "JUMPS_PT_bones",
         "JUMPS_PT_export",
     }
     for name in panels - {"JUMPS_PT_upsample_presets"}:

@@ -206,7 +206,7 @@ def test_the_store_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_go_with_the_result() -> None:
     made_with = {"engine": "direct", "min_confidence": 0.3}
-    result = applied(Preview(walker(), made_with), height=1.9, start_frame=7)
+    result = applied(Preview(walker(), settings=made_with), height=1.9, start_frame=7)
     assert result.settings == {
         **made_with,
         "height": 1.9,

@@ -49,6 +49,7 @@ def test_missing_pytorch_is_said_and_the_rest_works(runtime, without, pose_file:
     assert bpy.ops.jumps.upsample_skeleton() == {"FINISHED"}
     without("torch", "safetensors")
     assert runtime.missing_package(bpy.context, "ridge") == "safetensors"
+    assert runtime.missing_package(bpy.context, "ridge", lift=True) == "torch"
 
 
 def test_a_python_of_the_users_own(runtime, without, pose_file: Path, tmp_path: Path) -> None:

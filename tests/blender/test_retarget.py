@@ -1,0 +1,310 @@
+"""A lifted clip on other people's rigs: other names, rest poses, rolls, sizes and axes."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Euler, Vector
+
+from jumps_blender.errors import JumpsError
+from jumps_blender.keypoints.space import SpaceSequence
+from jumps_blender.scene.bake import sample_pose
+from jumps_blender.scene.orientation import body_frames
+from jumps_blender.scene.rest_pose import parents_first, rest_pose
+from jumps_blender.scene.result import create_result
+from jumps_blender.scene.retarget import retarget
+from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
+
+from ..walking import camera, picture
+from .test_orientation import about
+
+REST = rest_pose(np.zeros((1, 28, 3)), 1.75, deep=True)
+# A bone for each part: where it begins and ends.
+BONES = {
+    "hips": ("pelvis", "spine"),
+    "spine": ("spine", "spine2"),
+    "spine2": ("spine2", "spine3"),
+    "spine3": ("spine3", "spine4"),
+    "spine4": ("spine4", "neck"),
+    "neck": ("neck", "head"),
+    "head": ("head", "head_top"),
+} | {
+    f"{side}_{slot}": (f"{side}_{begin}", f"{side}_{end}")
+    for side in "lr"
+    for slot, begin, end in (
+        ("clavicle", "clavicle", "shoulder"),
+        ("upper_arm", "shoulder", "elbow"),
+        ("forearm", "elbow", "wrist"),
+        ("hand", "wrist", "hand"),
+        ("thigh", "hip", "knee"),
+        ("shin", "knee", "ankle"),
+        ("foot", "ankle", "foot"),
+        ("toe", "foot", "toe"),
+    )
+}
+
+
+def posed(turns: dict[str, np.ndarray]) -> np.ndarray:
+    """Joints (28, 3) of the rest pose with bones turned against their parents."""
+    points, whole = REST.copy(), {}
+    for joint in parents_first():
+        parent = PARENTS[joint]
+        above = whole[parent] if parent >= 0 else np.eye(3)
+        whole[joint] = above @ turns.get(JOINTS[joint], np.eye(3))
+        if parent >= 0:
+            points[joint] = points[parent] + above @ (REST[joint] - REST[parent])
+    return points
+
+
+def moving(frames: int = 24) -> np.ndarray:
+    """World joints (F, 28, 3) of a body that walks and gesticulates, its bones rigid."""
+    clip = []
+    for t in np.linspace(0, 2 * np.pi, frames):
+        swing = 35 * np.sin(t)
+        turns = {
+            "pelvis": about((0, 0, 1), 40 * t / 6),
+            "spine2": about((0.2, 0.1, 1), 8 * np.sin(t)),
+            "head": about((1, 0, 0), 12 * np.cos(t)),
+            "l_hip": about((1, 0, 0), swing),
+            "r_hip": about((1, 0, 0), -swing),
+            "l_knee": about((1, 0, 0), 30 + 20 * np.sin(t)),
+            "r_knee": about((1, 0, 0), 30 - 20 * np.sin(t)),
+            "l_ankle": about((1, 0, 0), 10 * np.sin(t)),
+            "l_shoulder": about((0.3, 1, 0.2), 25 + 20 * np.sin(t)),
+            "r_shoulder": about((1, 0.2, 0.1), -30 * np.sin(t)),
+        }
+        for side in "lr":
+            upper = REST[joint_index(f"{side}_elbow")] - REST[joint_index(f"{side}_shoulder")]
+            hinge = np.cross(upper, (0, -1, 0))
+            turns[f"{side}_elbow"] = about(hinge, 45 + 25 * np.cos(t))
+        clip.append(posed(turns) + (0.1 * t, -0.2 * t, 0.05 * np.sin(2 * t)))
+    return np.array(clip)
+
+
+@pytest.fixture
+def result():
+    points = moving()
+    given = SpaceSequence(
+        picture=picture(len(points)),
+        positions=points.astype(np.float32),
+        uncertainty=np.zeros(points.shape[:2], np.float32),
+        contact=np.zeros((len(points), 4), np.float32),
+        camera=camera(),
+        height=1.75,
+        lifter="lift test",
+    )
+    return create_result(bpy.context, given.picture, space=given, use_clip_fps=True)
+
+
+def t_pose() -> np.ndarray:
+    """The same bones with arms stretched out to the sides."""
+    turns = {}
+    for side, sign in (("l", -1), ("r", 1)):
+        turns[f"{side}_shoulder"] = about((0, 1, 0), 45 * sign)
+    return posed(turns)
+
+
+def make_rig(
+    joints: np.ndarray, called: dict[str, str], scale: float = 1.0, seed: int = 0
+) -> tuple[bpy.types.Object, dict[str, tuple[str, ...]]]:
+    """An armature with a bone for each part, rolled at random; and what is mapped to what."""
+    rng = np.random.default_rng(seed)
+    data = bpy.data.armatures.new("Rig")
+    rig = bpy.data.objects.new("Rig", data)
+    bpy.context.scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    begins = {begin: part for part, (begin, _) in BONES.items()}
+    bones = {}
+    for part, (begin, end) in BONES.items():
+        bone = data.edit_bones.new(called.get(part, part))
+        bone.head = Vector(joints[joint_index(begin)] * scale)
+        bone.tail = Vector(joints[joint_index(end)] * scale)
+        bone.roll = rng.uniform(-3, 3)
+        bones[part] = bone
+    for part, (begin, _) in BONES.items():
+        above = PARENTS[joint_index(begin)]
+        if above >= 0:
+            bones[part].parent = bones[begins[JOINTS[above]]]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    names = {part: called.get(part, part) for part in BONES}
+    spine = tuple(names[part] for part in ("spine", "spine2", "spine3", "spine4"))
+    mapped = {part: (name,) for part, name in names.items() if not part.startswith("spine")} | {
+        "spine": spine
+    }
+    return rig, mapped
+
+
+def heads(rig: bpy.types.Object, names: Iterable[str], frames: np.ndarray) -> np.ndarray:
+    """(F, B, 3), world."""
+    matrices, world = sample_pose(rig, frames)
+    order = [rig.pose.bones.find(name) for name in names]
+    return (world[:, None] @ matrices)[..., :3, 3][:, order]
+
+
+PARTS = [part for part in BONES if part != "toe"]
+BEGIN = [joint_index(BONES[part][0]) for part in BONES]
+FRAMES = np.array([1, 7, 15, 24])
+
+
+@pytest.mark.parametrize("rest", ["A-pose", "T-pose"])
+def test_a_rig_of_the_same_proportions_stands_where_the_result_does(result, rest: str) -> None:
+    rig, mapped = make_rig(REST if rest == "A-pose" else t_pose(), {})
+    retarget(result, rig, mapped)
+    found = heads(rig, BONES, FRAMES)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.01
+
+
+def test_size_axes_and_place_of_the_rig_do_not_matter(result) -> None:
+    # As a rig out of an FBX: centimetres, y up, scaled and turned back by its object; elsewhere.
+    stood_up = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    rig, mapped = make_rig(t_pose() @ stood_up.T * 100, {}, seed=3)
+    rig.scale = (0.01, 0.01, 0.01)
+    rig.rotation_euler = Euler((np.pi / 2, 0, 0))
+    bpy.context.view_layer.update()
+    retarget(result, rig, mapped)
+    found = heads(rig, BONES, FRAMES)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.01
+
+
+def test_a_bigger_rig_takes_bigger_steps(result) -> None:
+    rig, mapped = make_rig(REST, {}, scale=1.5)
+    retarget(result, rig, mapped)
+    found = heads(rig, BONES, FRAMES)
+    expected = 1.5 * moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.015
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "XYZ", "ZYX", "AXIS_ANGLE"])
+def test_each_bone_keeps_its_rotation_mode(result, mode: str) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    for bone in rig.pose.bones:
+        bone.rotation_mode = mode
+    action = retarget(result, rig, mapped)
+    assert {bone.rotation_mode for bone in rig.pose.bones} == {mode}
+    found = heads(rig, BONES, FRAMES)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.01
+    bag = action.layers[0].strips[0].channelbag(action.slots[0])
+    kinds = {curve.data_path.rsplit(".", 1)[1] for curve in bag.fcurves}
+    rotation = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+    assert kinds == {"location", rotation.get(mode, "rotation_euler")}
+
+
+def test_what_was_there_is_kept_on_a_track_below(result) -> None:
+    rig, mapped = make_rig(REST, {})
+    rig.pose.bones["head"].rotation_mode = "XYZ"
+    rig.pose.bones["head"].keyframe_insert("rotation_euler", frame=3)
+    before = rig.animation_data.action
+    before.name = "Idle"
+    action = retarget(result, rig, mapped)
+    tracks = rig.animation_data.nla_tracks
+    assert rig.animation_data.action is None
+    assert [track.strips[0].action for track in tracks] == [before, action]
+    assert [track.strips[0].frame_start for track in tracks] == [3.0, 1.0]
+    assert tracks[1].strips[0].action_slot == action.slots[0]
+    # Once more is as once.
+    again = retarget(result, rig, mapped)
+    assert [track.strips[0].action for track in tracks] == [before, again]
+    assert len(bpy.data.actions) == 3
+
+
+def test_bones_that_are_not_mapped_go_along(result) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    few = {slot: names for slot, names in mapped.items() if not slot.endswith(("toe", "clavicle"))}
+    few["spine"] = (mapped["spine"][0], mapped["spine"][3])
+    retarget(result, rig, few)
+    found = heads(rig, BONES, FRAMES)
+    limbs = [i for i, part in enumerate(BONES) if part.endswith(("thigh", "shin", "foot"))]
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1)[:, limbs].max() < 0.01
+
+
+def test_frames_are_the_bodys_own_whatever_the_rest_pose() -> None:
+    points = moving()
+    one, two = body_frames(points, REST), body_frames(points, t_pose())
+    assert one == pytest.approx(two, abs=1e-6)
+
+
+def test_what_cannot_be_retargeted_is_a_message(result) -> None:
+    rig, mapped = make_rig(REST, {})
+    with pytest.raises(JumpsError, match="has no bone Bip01, which head is mapped to"):
+        retarget(result, rig, mapped | {"head": ("Bip01",)})
+    with pytest.raises(JumpsError, match="no bone is mapped to l_thigh"):
+        retarget(result, rig, {slot: names for slot, names in mapped.items() if slot != "l_thigh"})
+    with pytest.raises(JumpsError, match="is no rig of yours"):
+        retarget(result, result.armature, mapped)
+    with pytest.raises(JumpsError, match="is no rig of yours"):
+        retarget(result, result.root, mapped)
+    flat = create_result(bpy.context, replace(picture(20), person="2"))
+    with pytest.raises(JumpsError, match="This result is flat"):
+        retarget(flat, rig, mapped)
+    assert not rig.animation_data
+    assert [action for action in bpy.data.actions if " on Rig" in action.name] == []
+
+
+MIXAMO = {
+    "hips": "mixamorig:Hips",
+    "spine": "mixamorig:Spine",
+    "spine2": "mixamorig:Spine1",
+    "spine3": "mixamorig:Spine2",
+    "spine4": "mixamorig:Spine3",
+    "neck": "mixamorig:Neck",
+    "head": "mixamorig:Head",
+} | {
+    f"{side}_{slot}": f"mixamorig:{word}{name}"
+    for side, word in (("l", "Left"), ("r", "Right"))
+    for slot, name in (
+        ("clavicle", "Shoulder"),
+        ("upper_arm", "Arm"),
+        ("forearm", "ForeArm"),
+        ("hand", "Hand"),
+        ("thigh", "UpLeg"),
+        ("shin", "Leg"),
+        ("foot", "Foot"),
+        ("toe", "ToeBase"),
+    )
+}
+
+
+def keys(action: bpy.types.Action) -> dict[tuple[str, int], np.ndarray]:
+    found = {}
+    for curve in action.layers[0].strips[0].channelbag(action.slots[0]).fcurves:
+        values = np.empty((len(curve.keyframe_points), 2), np.float32)
+        curve.keyframe_points.foreach_get("co", values.ravel())
+        found[curve.data_path, curve.array_index] = values
+    return found
+
+
+@pytest.mark.usefixtures("extension")
+def test_the_operator_does_what_the_function_does(result) -> None:
+    # Installing the extension has emptied nothing: the result is found by its properties.
+    rig, mapped = make_rig(t_pose(), MIXAMO, seed=5)
+    by_function = keys(retarget(result, rig, mapped))
+    panel = bpy.context.scene.jumps
+    bpy.context.view_layer.objects.active = result.root
+    assert not bpy.ops.jumps.retarget.poll()
+    panel.rig = rig
+    assert panel.rig_map == "mixamo"
+    assert {row.slot: row.bone for row in panel.slots if row.slot == "l_shin"} == {
+        "l_shin": "mixamorig:LeftLeg"
+    }
+    assert bpy.ops.jumps.retarget() == {"FINISHED"}
+    (track,) = rig.animation_data.nla_tracks
+    by_operator = keys(track.strips[0].action)
+    assert by_operator.keys() == by_function.keys()
+    assert all(np.array_equal(by_operator[key], by_function[key]) for key in by_function)
+    # The table can be changed, and says what is wrong with it.
+    row = next(row for row in panel.slots if row.slot == "l_thigh")
+    row.bone = ""
+    with pytest.raises(RuntimeError, match="No bone is given for the left thigh"):
+        bpy.ops.jumps.retarget()
+    assert bpy.ops.jumps.map_rig() == {"FINISHED"}
+    assert next(row for row in panel.slots if row.slot == "l_thigh").bone == "mixamorig:LeftUpLeg"
+    panel.rig = None
+    assert len(panel.slots) == 0
+    assert not bpy.ops.jumps.map_rig.poll()
