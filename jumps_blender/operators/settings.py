@@ -209,7 +209,9 @@ class JUMPS_PG_settings(PropertyGroup):
     rig_map: StringProperty(
         name="Rig's Family", description="Whose names its bones have, or guessed"
     )
-    slots: CollectionProperty(type=JUMPS_PG_slot)
+    slots: CollectionProperty(
+        type=JUMPS_PG_slot, name="Bones", description="Which of the rig's bones is which part"
+    )
     preview: StringProperty(
         name="Preview",
         description="Which upsampled sequence waits to be applied; empty if none does",
