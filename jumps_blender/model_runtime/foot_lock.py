@@ -110,7 +110,7 @@ def locked(
         # While only the toes stand, the ankle goes with them; what it needs of its own fades.
         ankle_moved = ball_moved + _faded(ankle - ball_moved, times)
         _reach(result, leg, ankle_moved, ball_moved)
-        low = np.minimum(result[:, leg[3], 2], result[:, leg[4], 2])
+        low = result[:, leg[2:], 2].min(axis=1)
         up = np.zeros_like(ankle_moved)
         up[:, 2] = np.maximum(-low, 0)
         _reach(result, leg, up, up)

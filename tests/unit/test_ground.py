@@ -145,9 +145,12 @@ def test_what_stands_already_is_left_alone():
     assert np.abs(result - world).max() < 1e-3
 
 
-def test_no_foot_goes_below_the_floor():
+@pytest.mark.parametrize(("down", "toes"), [(0.06, 0.0), (0.1, 0.1)])
+def test_no_foot_goes_below_the_floor(down, toes):
     world, stands = walker()
-    sunk = world - (0, 0, 0.06)
+    sunk = world - (0, 0, down)
+    for leg in LEGS.values():  # toes up: the heel is lowest
+        sunk[:, leg[3:], 2] += toes
     result = locked(sunk, 0 * stands.astype(np.float32), times(120))
     assert sunk[:, FEET, 2].min() < -0.02
     assert result[:, FEET, 2].min() > -1e-6
