@@ -50,35 +50,30 @@ def _along(
     world: NDArray, direction: NDArray, stands: NDArray[np.bool_], freedom: float
 ) -> NDArray[np.float64]:
     """(F,): how far to move the body in each frame along directions (F, 3); least squares."""
-    frames = len(world)
-    feet = soles(world)
+    frames, feet = len(world), soles(world)
     diagonal = np.full(frames, freedom**-2)
-    beside = np.zeros(frames)  # between a frame and the next
-    right = np.zeros(frames)
     # Standing soles stay on the floor,
     off = np.where(np.abs(feet[..., 2] - SOLE_HEIGHT) < _STEP_UP, feet[..., 2] - SOLE_HEIGHT, 0.0)
-    counts = (stands * np.ones_like(off)).sum(axis=1)
-    diagonal += counts * direction[:, 2] ** 2 / _LEVEL**2
-    right -= (stands * off).sum(axis=1) * direction[:, 2] / _LEVEL**2
-    # and where they are; everything else goes as it went.
+    diagonal += stands.sum(axis=1) * direction[:, 2] ** 2 / _LEVEL**2
+    right = -(stands * off).sum(axis=1) * direction[:, 2] / _LEVEL**2
+    # and where they are,
+    both = stands[1:] & stands[:-1]
+    still = both.sum(axis=1) / _STILL**2
+    slid = (np.diff(feet, axis=0) * both[..., None]).sum(axis=1) / _STILL**2
     before, after = direction[:-1], direction[1:]
-    both = (stands[1:] & stands[:-1]).sum(axis=1)
-    change = ((feet[1:] - feet[:-1]) * (stands[1:] & stands[:-1])[..., None]).sum(axis=1)
-    for weight, d0, d1, gap in (
-        (both / _STILL**2, before, after, change),
-        (np.full(frames - 1, _DRIFT**-2), np.ones((frames - 1, 1)), np.ones((frames - 1, 1)), None),
-    ):
-        diagonal[:-1] += weight * (d0 * d0).sum(axis=1)
-        diagonal[1:] += weight * (d1 * d1).sum(axis=1)
-        beside[:-1] -= weight * (d0 * d1).sum(axis=1)
-        if gap is not None:
-            right[:-1] += (gap * d0).sum(axis=1) / _STILL**2
-            right[1:] -= (gap * d1).sum(axis=1) / _STILL**2
-    return _tridiagonal(diagonal, beside[:-1], right)
+    diagonal[:-1] += still * (before**2).sum(axis=1)
+    diagonal[1:] += still * (after**2).sum(axis=1)
+    beside = -still * (before * after).sum(axis=1)
+    right[:-1] += (slid * before).sum(axis=1)
+    right[1:] -= (slid * after).sum(axis=1)
+    # and everything else goes as it went.
+    diagonal[:-1] += _DRIFT**-2
+    diagonal[1:] += _DRIFT**-2
+    return _tridiagonal(diagonal, beside - _DRIFT**-2, right)
 
 
 def _tridiagonal(diagonal: NDArray, beside: NDArray, right: NDArray) -> NDArray[np.float64]:
-    """Solve a symmetric positive definite tridiagonal system (Thomas)."""
+    """Solve a symmetric positive definite tridiagonal system (Thomas); beside: (F - 1,)."""
     count = len(diagonal)
     d, b, r = diagonal.tolist(), beside.tolist(), right.tolist()
     for i in range(1, count):
@@ -104,8 +99,8 @@ def locked(
     held = spans(probability, times)
     feet = soles(world)
     for side, leg in enumerate(_LEGS):
-        ankle = _corrections(feet[:, 2 * side], 2 * side, held, times)
-        ball = _corrections(feet[:, 2 * side + 1], 2 * side + 1, held, times)
+        ankle = _corrections(feet[:, 2 * side], 2 * side, held)
+        ball = _corrections(feet[:, 2 * side + 1], 2 * side + 1, held)
         ball_moved = _faded(ball, times)
         # While only the toes stand, the ankle goes with them; what it needs of its own fades.
         ankle_moved = ball_moved + _faded(ankle - ball_moved, times)
@@ -117,11 +112,8 @@ def locked(
     return result
 
 
-def _corrections(
-    sole: NDArray, part: int, held: list[tuple[int, int, int]], times: NDArray
-) -> NDArray[np.float64]:
+def _corrections(sole: NDArray, part: int, held: list[tuple[int, int, int]]) -> NDArray[np.float64]:
     """(F, 3): what takes a sole (F, 3) to its place while it stands; NaN while it doesn't."""
-    del times
     result = np.full(sole.shape, np.nan)
     for own, start, stop in held:
         if own != part:

@@ -13,6 +13,7 @@ from ..scene.retarget import retarget_steps, rig_bones
 from ..skeletons.rig_maps import problems
 from .long_operator import WORK_FOR, LongOperator
 from .needs_result import NeedsResult
+from .settings import recognise_bones
 
 
 class JUMPS_OT_map_rig(Operator):
@@ -31,7 +32,7 @@ class JUMPS_OT_map_rig(Operator):
 
     def execute(self, context: Context) -> set[str]:
         settings = context.scene.jumps
-        settings.rig = settings.rig
+        recognise_bones(settings)
         self.report({"INFO"}, f"Bones of {settings.rig.name}: {settings.rig_map}.")
         return {"FINISHED"}
 

@@ -77,7 +77,11 @@ def _is_rig(_settings: PropertyGroup, item: Object) -> bool:
 
 
 def _rig_chosen(settings: PropertyGroup, _context: Context) -> None:
-    """Fill the table anew."""
+    recognise_bones(settings)
+
+
+def recognise_bones(settings: PropertyGroup) -> None:
+    """Fill the table of the rig's bones anew, by their names and places."""
     settings.slots.clear()
     settings.rig_map = ""
     if settings.rig is None:

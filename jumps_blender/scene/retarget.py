@@ -129,6 +129,8 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
         raise JumpsError(f"{target.name} is linked; make a library override of it first.")
     if target.data.is_editmode:
         raise JumpsError(f"Leave the Edit Mode of {target.name} first.")
+    if target.animation_data is not None and target.animation_data.use_tweak_mode:
+        raise JumpsError(f"Leave the tweak mode of {target.name}'s animation strips first.")
     bones = target.data.bones
     for slot, names in mapped.items():
         for name in names:

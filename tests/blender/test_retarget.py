@@ -12,15 +12,13 @@ from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import SpaceSequence
 from jumps_blender.scene.bake import sample_pose
 from jumps_blender.scene.orientation import body_frames
-from jumps_blender.scene.rest_pose import parents_first, rest_pose
 from jumps_blender.scene.result import create_result
 from jumps_blender.scene.retarget import retarget
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 
 from ..walking import camera, picture
-from .test_orientation import about
+from .test_orientation import REST, about, posed
 
-REST = rest_pose(np.zeros((1, 28, 3)), 1.75, deep=True)
 # A bone for each part: where it begins and ends.
 BONES = {
     "hips": ("pelvis", "spine"),
@@ -46,18 +44,6 @@ BONES = {
 }
 
 
-def posed(turns: dict[str, np.ndarray]) -> np.ndarray:
-    """Joints (28, 3) of the rest pose with bones turned against their parents."""
-    points, whole = REST.copy(), {}
-    for joint in parents_first():
-        parent = PARENTS[joint]
-        above = whole[parent] if parent >= 0 else np.eye(3)
-        whole[joint] = above @ turns.get(JOINTS[joint], np.eye(3))
-        if parent >= 0:
-            points[joint] = points[parent] + above @ (REST[joint] - REST[parent])
-    return points
-
-
 def moving(frames: int = 24) -> np.ndarray:
     """World joints (F, 28, 3) of a body that walks and gesticulates, its bones rigid."""
     clip = []
@@ -79,7 +65,7 @@ def moving(frames: int = 24) -> np.ndarray:
             upper = REST[joint_index(f"{side}_elbow")] - REST[joint_index(f"{side}_shoulder")]
             hinge = np.cross(upper, (0, -1, 0))
             turns[f"{side}_elbow"] = about(hinge, 45 + 25 * np.cos(t))
-        clip.append(posed(turns) + (0.1 * t, -0.2 * t, 0.05 * np.sin(2 * t)))
+        clip.append(posed(turns)[0] + (0.1 * t, -0.2 * t, 0.05 * np.sin(2 * t)))
     return np.array(clip)
 
 
@@ -103,7 +89,7 @@ def t_pose() -> np.ndarray:
     turns = {}
     for side, sign in (("l", -1), ("r", 1)):
         turns[f"{side}_shoulder"] = about((0, 1, 0), 45 * sign)
-    return posed(turns)
+    return posed(turns)[0]
 
 
 def make_rig(
@@ -144,7 +130,6 @@ def heads(rig: bpy.types.Object, names: Iterable[str], frames: np.ndarray) -> np
     return (world[:, None] @ matrices)[..., :3, 3][:, order]
 
 
-PARTS = [part for part in BONES if part != "toe"]
 BEGIN = [joint_index(BONES[part][0]) for part in BONES]
 FRAMES = np.array([1, 7, 15, 24])
 
@@ -164,6 +149,7 @@ def test_size_axes_and_place_of_the_rig_do_not_matter(result) -> None:
     rig, mapped = make_rig(t_pose() @ stood_up.T * 100, {}, seed=3)
     rig.scale = (0.01, 0.01, 0.01)
     rig.rotation_euler = Euler((np.pi / 2, 0, 0))
+    rig.location = (2.0, -1.0, 0.5)
     bpy.context.view_layer.update()
     retarget(result, rig, mapped)
     found = heads(rig, BONES, FRAMES)
@@ -244,6 +230,14 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
     assert not rig.animation_data
+    rig.pose.bones["head"].keyframe_insert("rotation_quaternion", frame=3)
+    animation = rig.animation_data
+    animation.nla_tracks.new().strips.new("Idle", 3, animation.action)
+    animation.action = None
+    animation.nla_tracks[0].select = True
+    animation.use_tweak_mode = True
+    with pytest.raises(JumpsError, match="Leave the tweak mode of Rig"):
+        retarget(result, rig, mapped)
     assert [action for action in bpy.data.actions if " on Rig" in action.name] == []
 
 
