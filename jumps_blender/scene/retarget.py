@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from bpy.types import Action, Object, PoseBone
+from bpy.types import Action, Constraint, Object, PoseBone
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
@@ -140,6 +140,21 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
     for slot in ("hips", *sides):
         if not mapped.get(slot):
             raise JumpsError(f"{target.name}: no bone is mapped to {slot}; choose one.")
+    for name in (name for names in mapped.values() for name in names):
+        bone = target.pose.bones[name]
+        for above in (bone, *bone.parent_recursive):
+            moving = next((each for each in above.constraints if _moves(each)), None)
+            if moving is not None:
+                raise JumpsError(
+                    f"{target.name}: {name} would not go where it should, because the constraint "
+                    f"{moving.name} moves {above.name}; mute it, or choose another bone."
+                )
+
+
+def _moves(constraint: Constraint) -> bool:
+    """Whether it takes its bone elsewhere than its keys say; limits mostly don't."""
+    is_limit = constraint.type.startswith("LIMIT")
+    return constraint.enabled and constraint.influence > 0 and not is_limit
 
 
 def _posed(

@@ -229,6 +229,13 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
     flat = create_result(bpy.context, replace(picture(20), person="2"))
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
+    # As in rigs whose controls hang on bones that follow others.
+    held = rig.pose.bones["l_clavicle"].constraints.new("COPY_ROTATION")
+    held.target, held.subtarget = rig, "head"
+    with pytest.raises(JumpsError, match="the constraint Copy Rotation moves l_clavicle; mute it"):
+        retarget(result, rig, mapped)
+    held.enabled = False
+    rig.pose.bones["head"].constraints.new("LIMIT_ROTATION")
     assert not rig.animation_data
     rig.pose.bones["head"].keyframe_insert("rotation_quaternion", frame=3)
     animation = rig.animation_data
