@@ -15,8 +15,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from numpy.typing import NDArray
 
 from . import __version__
 from .errors import JumpsError
@@ -27,10 +30,11 @@ from .keypoints.sequence import JointState, PoseSequence
 from .keypoints.space import SpaceSequence
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
 from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
-from .model_runtime.space import USUAL_FOCAL, lift_sequence
+from .model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
 
 if TYPE_CHECKING:
     from .model_runtime.evaluation import Protocol
+    from .scene.footage import Footage
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -93,9 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     animate.add_argument(
         "--focal-mm",
         type=_positive,
-        default=USUAL_FOCAL,
         metavar="MM",
-        help=f"the lens', as of full frame, for --lift (default: {USUAL_FOCAL:g})",
+        help="the lens', as of full frame, for --lift (default: what the footage tells, else "
+        f"{USUAL_FOCAL:g})",
+    )
+    animate.add_argument(
+        "--footage",
+        type=Path,
+        metavar="FILE",
+        help="the video, or one of its numbered images: shown behind the camera and the preview",
     )
     animate.add_argument("--no-foot-lock", action="store_true", help="let standing feet slide")
     animate.set_defaults(run=_animate)
@@ -251,9 +261,14 @@ def _check_json(target: str | None, source: Path) -> None:
         _check_writable(Path(target), (), source)
 
 
-def _read(arguments: argparse.Namespace) -> PoseFile:
+def _read(arguments: argparse.Namespace, footage: Footage | None = None) -> PoseFile:
     pose_file = read_pose_file(
-        arguments.input, format=arguments.format, fps=arguments.fps, image_size=arguments.size
+        arguments.input,
+        format=arguments.format,
+        fps=arguments.fps,
+        image_size=arguments.size,
+        video_fps=footage.fps or None if footage else None,
+        video_size=footage.size if footage else None,
     )
     for note in pose_file.notes:
         _say(f"jumps: note: {note}")
@@ -310,8 +325,10 @@ def _write_json(facts: dict, target: str) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _run_engine(arguments: argparse.Namespace) -> tuple[PoseTrack, PoseSequence]:
-    pose_file = _read(arguments)
+def _run_engine(
+    arguments: argparse.Namespace, footage: Footage | None = None
+) -> tuple[PoseTrack, PoseSequence]:
+    pose_file = _read(arguments, footage)
     track = choose_person(pose_file, arguments.person)
     if arguments.person is None and len(pose_file.tracks) > 1:
         _say(
@@ -347,29 +364,91 @@ def _animate(arguments: argparse.Namespace) -> None:
         raise JumpsError("Nothing to write: name --blend, --fbx or --preview.")
     for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
         _check_writable(path, suffixes, arguments.input)
-    track, sequence = _run_engine(arguments)
+    footage = _open_footage(arguments.footage) if arguments.footage else None
+    track, sequence = _run_engine(arguments, footage)
     space = None
     if arguments.lift:
+        focal_mm = _focal_mm(arguments.focal_mm, footage)
         with _progress("lifting") as progress:
             space = lift_sequence(
                 sequence,
                 height=arguments.height,
-                focal_mm=arguments.focal_mm,
+                focal_mm=focal_mm,
                 foot_lock=not arguments.no_foot_lock,
                 device=arguments.device,
                 progress=progress,
             )
+    if footage is not None:
+        _check_footage(footage, sequence, space)
     with _all_or_none(outputs) as (blend, fbx, preview):
-        if preview:
-            from .preview import write_preview
-
-            with _progress("preview") as progress:
-                write_preview(track, sequence, preview, progress)
-        if blend or fbx:
+        seen = None
+        if blend or fbx or space is not None:
             with _blender_silent():
-                _build_scene(sequence, space, arguments.height, blend, fbx)
+                seen = _build_scene(sequence, space, footage, arguments.height, blend, fbx)
+        if preview:
+            _write_preview(track, sequence, space, footage, seen, preview)
     for path in filter(None, outputs):
         _say(f"jumps: wrote {path}")
+
+
+def _open_footage(path: Path) -> Footage:
+    with _blender_silent():
+        _import_blender()
+        from .scene.footage import find_footage
+
+        return find_footage(path)
+
+
+def _focal_mm(given: float | None, footage: Footage | None) -> float:
+    """What the user says goes before what the footage tells, and that before the usual."""
+    if given is not None:
+        return given
+    told = footage.focal_mm if footage is not None else None
+    if told is None:
+        _say(f"jumps: note: focal length unknown; {USUAL_FOCAL:g} mm assumed (--focal-mm)")
+        return USUAL_FOCAL
+    _say(f"jumps: focal length {told:g} mm, as the footage tells")
+    return told
+
+
+def _check_footage(footage: Footage, sequence: PoseSequence, space: SpaceSequence | None) -> None:
+    """Tell what about footage doesn't fit the poses, or the still camera that lifting assumes."""
+    from .scene.footage import footage_notes, motion_behind, moving_words
+
+    notes = footage_notes(footage, sequence, space)
+    if space is not None:
+        with _progress("looking whether the camera moves") as progress:
+            motion = motion_behind(footage, sequence, progress)
+        if motion.moves:
+            notes.append(moving_words(motion))
+    for note in notes:
+        _say(f"jumps: note: {note}")
+
+
+def _write_preview(
+    track: PoseTrack,
+    sequence: PoseSequence,
+    space: SpaceSequence | None,
+    footage: Footage | None,
+    seen: NDArray | None,
+    path: Path,
+) -> None:
+    from .preview import Scenery, write_preview
+
+    scenery = Scenery()
+    if space is not None:
+        scenery = Scenery(space.camera.size, seen, floor_lines(space))
+    if footage is not None:
+        from .scene.footage import frame_numbers, picture_size, pictures
+
+        numbers = frame_numbers(footage, sequence)
+        scenery = replace(
+            scenery,
+            size=picture_size(sequence, space, footage),
+            footage=lambda rows: pictures(footage, numbers[rows]),
+        )
+    with _progress("preview") as progress:
+        write_preview(track, sequence, path, progress, scenery)
 
 
 @contextmanager
@@ -407,13 +486,8 @@ def _blender_silent() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _build_scene(
-    sequence: PoseSequence,
-    space: SpaceSequence | None,
-    height: float,
-    blend: Path | None,
-    fbx: Path | None,
-) -> None:
+def _import_blender() -> None:
+    """Import bpy, with nothing in it."""
     try:
         # Settings and caches of a Blender that the user may have are left alone.
         if "BLENDER_USER_RESOURCES" not in os.environ:
@@ -424,18 +498,38 @@ def _build_scene(
     except ImportError as error:
         raise JumpsError(
             f"The Python package bpy cannot be imported ({error}); install it with "
-            "'pip install bpy' to write .blend and .fbx files."
+            "'pip install bpy' for .blend and .fbx files, footage, and previews of what is lifted."
         ) from error
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def _build_scene(
+    sequence: PoseSequence,
+    space: SpaceSequence | None,
+    footage: Footage | None,
+    height: float,
+    blend: Path | None,
+    fbx: Path | None,
+) -> NDArray | None:
+    """Make the scene and its files; pixels (F, 28, 2) at which its camera sees what was lifted."""
+    _import_blender()
     from .scene.animate import animate
     from .scene.export import export_fbx, save_blend
+    from .scene.reprojection import reprojection, seen_through_camera
 
-    bpy.ops.wm.read_factory_settings(use_empty=True)
     with _progress("animating") as progress:
-        result = animate(sequence, space, height=height, progress=progress)
+        result = animate(sequence, space, footage=footage, height=height, progress=progress)
     if blend:
         save_blend(blend)
     if fbx:
         export_fbx(result, fbx)
+    if space is None:
+        return None
+    with _progress("looking through the camera") as progress:
+        size = space.camera.size
+        seen = seen_through_camera(result, sequence, size, progress=progress)
+    _say(f"jumps: {reprojection(seen, sequence, size)}")
+    return seen
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

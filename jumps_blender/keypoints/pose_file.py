@@ -79,12 +79,15 @@ def read_pose_file(
     format: str | None = None,  # noqa: A002 - the field's word, and the command line's
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
+    video_fps: float | None = None,
+    video_size: tuple[int, int] | None = None,
 ) -> PoseFile:
     """Read a pose file (or OpenPose's folder of files) and tell its people apart.
 
     format: one of FORMATS; None recognises it from the content
     fps: the source's frames per second; overrules the file's rate and its frame times
     image_size: (width, height) of the source in pixels; overrules the file's
+    video_fps, video_size: the footage's, where the file doesn't tell its own
 
     People are those of the file's ids, where these tell people apart; otherwise they are followed
     by their motion (see ``tracking``). Raises PoseFileError for a file that cannot be read and
@@ -101,6 +104,8 @@ def read_pose_file(
     found = _READERS[name].read(source)
     if image_size is not None:
         found = replace(found, image_size=image_size)
+    elif found.image_size is None:
+        found = replace(found, image_size=video_size)
     if found.may_be_normalised:
         found = to_pixels(found)
     notes = list(found.notes)
@@ -108,6 +113,8 @@ def read_pose_file(
         found = replace(found, fps=fps, frame_times=None)
     elif found.fps is None and (rate := _rate_of_times(found.frame_times)) is not None:
         found = replace(found, fps=rate)
+    elif found.fps is None and video_fps is not None:
+        found = replace(found, fps=video_fps)
     elif found.fps is None:
         notes.append(f"no frame rate in the file; {ASSUMED_FPS:g} frames per second assumed")
     found, stated, range_notes = _in_range(source, found)

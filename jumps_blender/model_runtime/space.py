@@ -97,3 +97,20 @@ def guessed_size(positions: NDArray) -> tuple[int, int]:
         if right <= size[0] and below <= size[1]:
             return size
     return int(np.ceil(max(right, 16))), int(np.ceil(max(below, 16)))
+
+
+def floor_lines(space: SpaceSequence, step: float = 0.5) -> NDArray[np.float64]:
+    """Lines of a grid on the floor around the body, (n, 2, 2) pixels; those behind the camera not.
+
+    step: metres between two
+    """
+    feet = space.positions[:, lift_features.PELVIS, :2]
+    low = np.floor((np.percentile(feet, 1, axis=0) - 1) / step).astype(int)
+    high = np.ceil((np.percentile(feet, 99, axis=0) + 1) / step).astype(int)
+    high = np.minimum(high, low + 100)
+    x, y = np.meshgrid(np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1))
+    grid = np.stack([x, y, 0 * x], axis=-1) * step
+    ends = [(grid[:, :-1], grid[:, 1:]), (grid[:-1], grid[1:])]
+    lines = np.concatenate([np.stack(pair, axis=-2).reshape(-1, 2, 3) for pair in ends])
+    before = (space.camera.to_camera(lines)[..., 2] > 0.1).all(axis=1)
+    return space.camera.project(lines[before])

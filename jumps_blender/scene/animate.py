@@ -14,6 +14,7 @@ from ..keypoints.sequence import PoseSequence
 from ..keypoints.space import SpaceSequence
 from .bake import Progress, bake
 from .camera import match_render
+from .footage import Footage
 from .result import Result, create_result, plane_of, set_frame_rate
 
 # Of the clip's extent, left free around it.
@@ -24,6 +25,7 @@ def animate(
     sequence: PoseSequence,
     space: SpaceSequence | None = None,
     *,
+    footage: Footage | None = None,
     height: float = 1.75,
     use_clip_fps: bool = True,
     progress: Progress | None = None,
@@ -34,6 +36,7 @@ def animate(
     through the camera: the one that filmed, or for a flat clip one that faces the picture plane.
 
     space: the same clip lifted; None leaves it flat
+    footage: what the poses were found in, shown behind the camera
     height: the person's standing height, metres
     use_clip_fps: give the scene the clip's frame rate; otherwise it keeps its own
     progress: called with the share of the bake that is done
@@ -42,14 +45,14 @@ def animate(
     scene = context.scene
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)
-    result = create_result(context, sequence, space=space, height=height)
+    result = create_result(context, sequence, space=space, footage=footage, height=height)
     scene.frame_start, scene.frame_end = result.frame_range
     bake(result, progress)
-    if space is None:
+    if space is not None:
+        match_render(scene, space.camera.size)
+    elif footage is None:
         _frame_with_camera(context, plane_of(result).to_scene(sequence.positions))
-    else:
-        scene.camera = result.find("camera")
-        match_render(scene, space.camera)
+    scene.camera = result.find("camera") or scene.camera
     _look_through_camera()
     scene.frame_set(scene.frame_start)
     return result

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import bpy
+import numpy as np
 from bpy.types import Collection, Object, Scene
+from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
+from numpy.typing import NDArray
 
 from ..keypoints.space import StillCamera
+from .coordinates import PicturePlane
 
 _FILM = 36.0  # millimetres, full frame's width
 
@@ -34,8 +41,46 @@ def create_camera(collection: Collection, seen: StillCamera, scale: float, name:
     return camera
 
 
-def match_render(scene: Scene, seen: StillCamera) -> None:
-    """Give the scene's pictures the size of the footage."""
-    scene.render.resolution_x, scene.render.resolution_y = seen.size
+def create_flat_camera(
+    collection: Collection, plane: PicturePlane, size: tuple[int, int], name: str
+) -> Object:
+    """An orthographic camera whose frame is the picture, for a result that stays in its plane.
+
+    size: (width, height) of the picture, pixels
+    """
+    data = bpy.data.cameras.new(name)
+    data.type = "ORTHO"
+    data.sensor_fit = "HORIZONTAL"
+    corners = plane.to_scene(np.array([[0.0, 0.0], [float(size[0]), float(size[1])]]))
+    data.ortho_scale = float(corners[1, 0] - corners[0, 0])
+    distance = 2 * data.ortho_scale
+    data.clip_end = 2 * distance
+    camera = bpy.data.objects.new(name, data)
+    middle = corners.mean(axis=0)
+    camera.location = (middle[0], -distance, middle[2])
+    camera.rotation_euler = (math.pi / 2, 0.0, 0.0)
+    collection.objects.link(camera)
+    return camera
+
+
+def match_render(scene: Scene, size: tuple[int, int]) -> None:
+    """Give the scene's pictures the size of the footage, (width, height) in pixels."""
+    # Blender's pictures have at least four pixels to each side and at most 65536.
+    largest = 65536 / max(size)
+    width, height = (max(4, round(side * min(largest, 1.0))) for side in size)
+    scene.render.resolution_x, scene.render.resolution_y = width, height
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+
+
+def seen_by(
+    scene: Scene, camera: Object, objects: Sequence[Object], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Where a camera sees objects at the current frame, (n, 2) pixels of a picture of that size.
+
+    The render must have the picture's proportions.
+    """
+    places = [
+        world_to_camera_view(scene, camera, item.matrix_world.translation) for item in objects
+    ]
+    return np.array([(place.x * size[0], (1 - place.y) * size[1]) for place in places])

@@ -9,7 +9,7 @@ from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, Object
+from bpy.types import Action, ActionChannelbag, Camera, Object
 from numpy.typing import NDArray
 
 Interpolation = Literal["CONSTANT", "LINEAR"]
@@ -18,22 +18,22 @@ Interpolation = Literal["CONSTANT", "LINEAR"]
 MAX_FRAME = 1_048_574
 
 
-def channelbag_for(action: Action, owner: Object) -> ActionChannelbag:
+def channelbag_for(action: Action, owner: Object | Camera) -> ActionChannelbag:
     """A new, empty channelbag in ``action`` that animates ``owner``, through a slot of its own."""
-    channelbag = new_channelbag(action, owner.name)
+    channelbag = new_channelbag(action, owner.name, owner.id_type)
     assign(action, owner)
     return channelbag
 
 
-def new_channelbag(action: Action, name: str) -> ActionChannelbag:
-    """A new, empty channelbag in ``action``, with a slot that no object uses yet."""
+def new_channelbag(action: Action, name: str, kind: str = "OBJECT") -> ActionChannelbag:
+    """A new, empty channelbag in ``action``, with a slot that nothing of that kind uses yet."""
     if not action.layers:
         action.layers.new("Layer").strips.new(type="KEYFRAME")
-    slot = action.slots.new(id_type="OBJECT", name=name)
+    slot = action.slots.new(id_type=kind, name=name)
     return action.layers[0].strips[0].channelbag(slot, ensure=True)
 
 
-def assign(action: Action, owner: Object) -> None:
+def assign(action: Action, owner: Object | Camera) -> None:
     """Let the action's newest slot animate ``owner``."""
     animation = owner.animation_data_create()
     animation.action = action

@@ -8,7 +8,8 @@ Objects are recognised by custom properties, never by their names, which users c
   (see ``PicturePlane``)
 - the empties: ``jumps_role`` "joint", ``jumps_skeleton``, ``jumps_joint`` and, keyed per frame,
   ``jumps_state`` (see ``JointState``)
-- the armature: ``jumps_role`` "armature"; the camera of a lifted clip: "camera"
+- the armature: ``jumps_role`` "armature"; the camera, of a lifted clip or one with footage:
+  "camera"; images and actions that show its footage carry the id too
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from ..keypoints.sequence import JointState, PoseSequence
 from ..keypoints.space import SpaceSequence
 from ..skeletons import JOINTS
 from .armature import create_armature, follow
-from .camera import create_camera
+from .camera import create_camera, create_flat_camera, match_render
 from .coordinates import PicturePlane, picture_plane, space_to_scene
+from .footage import Footage, picture_size, show_behind
 from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
 from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
@@ -107,6 +109,11 @@ class Result:
         return self._only("armature")
 
     @property
+    def camera(self) -> Object:
+        """The camera object; raises JumpsError if there is none."""
+        return self._only("camera")
+
+    @property
     def empties(self) -> tuple[Object, ...]:
         """The 28 empties in the order of the joints; raises JumpsError if one is gone."""
         found = {item.get("jumps_joint"): item for item in reversed(self.members)}
@@ -131,7 +138,7 @@ class Result:
         return whole_frames(min(span[0] for span in spans), max(span[1] for span in spans))
 
     def find(self, role: str) -> Object | None:
-        """Its root or its armature, None where it is gone."""
+        """Its root, armature or camera, None where it has none or it is gone."""
         kind = {"armature": "ARMATURE", "camera": "CAMERA"}.get(role, "EMPTY")
         with_role = (item for item in self.members if item.get("jumps_role") == role)
         return next((item for item in with_role if item.type == kind), None)
@@ -164,6 +171,7 @@ def create_result(
     sequence: PoseSequence,
     *,
     space: SpaceSequence | None = None,
+    footage: Footage | None = None,
     height: float = 1.75,
     start_frame: int = 1,
     use_clip_fps: bool = False,
@@ -176,6 +184,8 @@ def create_result(
     """Build empties, armature and animation for one person in the context's scene.
 
     space: the same clip lifted, or None for one that stays flat, in the picture's plane
+    footage: what the poses were found in, shown behind the camera; the scene's pictures get its
+        proportions, and the scene looks through that camera if it has none of its own
     height: the person's standing height, metres
     start_frame: scene frame at which the source's time 0 lies; whatever lies between two scene
         frames is keyed there
@@ -211,14 +221,21 @@ def create_result(
         title = root.name
     result_id = uuid.uuid4().hex
     try:
-        result = _build(context, sequence, space, result_id, frames, height, colours)
+        result = _build(context, sequence, space, footage, result_id, frames, height, colours)
         result.root["jumps_settings"] = json.dumps(dict(settings or {}), sort_keys=True)
+        if footage is not None:
+            fps = sequence.fps if use_clip_fps else _frame_rate(scene)
+            _put_behind(result, footage, sequence, fps, start_frame)
     except BaseException:
         _remove_everything(result_id)
         raise
     if previous is not None:
         _take_place(result, previous)
     _name(result, title)
+    if footage is not None:
+        match_render(scene, picture_size(sequence, space, footage))
+        if scene.camera is None or scene.camera.get("jumps_result"):
+            scene.camera = result.find("camera")
     _select_only(context, result.root)
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)
@@ -233,8 +250,23 @@ def scene_frames(
     scene: Scene, sequence: PoseSequence, start_frame: int, use_clip_fps: bool
 ) -> NDArray[np.float64]:
     """(F,) scene frames, whole or not, at which the sequence's frames lie."""
-    fps = sequence.fps if use_clip_fps else scene.render.fps / scene.render.fps_base
+    fps = sequence.fps if use_clip_fps else _frame_rate(scene)
     return np.asarray(start_frame + sequence.times * fps, np.float64)
+
+
+def _frame_rate(scene: Scene) -> float:
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def _put_behind(
+    result: Result, footage: Footage, sequence: PoseSequence, fps: float, start_frame: int
+) -> None:
+    """Show footage through the result's camera."""
+    data = result.camera.data
+    image = show_behind(data, footage, fps, start_frame, result.frame_range[1], sequence.fps)
+    image["jumps_result"] = result.id
+    if data.animation_data is not None:
+        data.animation_data.action["jumps_result"] = result.id
 
 
 def results_in(scene: Scene) -> list[Result]:
@@ -319,9 +351,10 @@ def clear_result(result: Result) -> None:
     for kept, data in owned:
         if data.users == 0:
             kept.remove(data)
-    for action in _carrying(bpy.data.actions, result_id):
-        if action.users == 0:
-            bpy.data.actions.remove(action)
+    for items in (bpy.data.actions, bpy.data.images):
+        for item in _carrying(items, result_id):
+            if item.users == 0:
+                items.remove(item)
     for collection in _carrying(bpy.data.collections, result_id):
         if not collection.objects and not collection.children:
             bpy.data.collections.remove(collection)
@@ -338,6 +371,7 @@ def _build(
     context: Context,
     sequence: PoseSequence,
     space: SpaceSequence | None,
+    footage: Footage | None,
     result_id: str,
     frames: NDArray[np.float64],
     height: float,
@@ -398,8 +432,13 @@ def _build(
     armature.parent = root
     follow(armature, tuple(empties))
     members = [root, *empties, armature]
+    camera = None
     if space is not None:
         camera = create_camera(collection, space.camera, scale, "Camera")
+    elif footage is not None:
+        size = picture_size(sequence, None, footage)
+        camera = create_flat_camera(collection, plane, size, "Camera")
+    if camera is not None:
         for owner in (camera, camera.data):
             owner["jumps_result"] = result_id
         camera["jumps_role"] = "camera"
@@ -504,6 +543,7 @@ def _remove_everything(result_id: str) -> None:
         bpy.data.armatures,
         bpy.data.cameras,
         bpy.data.actions,
+        bpy.data.images,
         bpy.data.collections,
     ):
         for item in _carrying(items, result_id):

@@ -59,7 +59,7 @@ def test_joints_stand_in_space_and_lie_over_the_footage(unit: float, height: flo
     result = create_result(
         bpy.context, given.picture, space=given, height=height, use_clip_fps=True
     )
-    match_render(scene, given.camera)
+    match_render(scene, given.camera.size)
     for row in (0, 17, 39):
         scene.frame_set(row + 1)
         found = np.array([empty.matrix_world.translation for empty in result.empties])
@@ -77,7 +77,7 @@ def test_any_picture_and_lens_match(size: tuple[int, int], centre: tuple[int, in
     seen = replace(camera(), lens=Lens(1100.0, centre), size=size)
     given = space(camera=seen)
     result = create_result(bpy.context, given.picture, space=given, use_clip_fps=True)
-    match_render(bpy.context.scene, seen)
+    match_render(bpy.context.scene, seen.size)
     bpy.context.scene.frame_set(1)
     assert pixels(result, size) == pytest.approx(seen.project(given.positions[0]), abs=0.05)
 
@@ -86,7 +86,7 @@ def test_the_camera_goes_with_the_root_and_with_the_result() -> None:
     given = space()
     before = {name: len(getattr(bpy.data, name)) for name in ("cameras", "objects", "actions")}
     result = create_result(bpy.context, given.picture, space=given, use_clip_fps=True)
-    match_render(bpy.context.scene, given.camera)
+    match_render(bpy.context.scene, given.camera.size)
     bpy.context.scene.frame_set(1)
     result.root.location = (3.0, 1.0, 0.5)
     result.root.rotation_euler = (0.0, 0.0, 1.0)

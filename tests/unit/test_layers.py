@@ -15,8 +15,9 @@ ALLOWED = {
     "skeletons": {"skeletons"},
     "keypoints": {"keypoints", "skeletons"},
     "model_runtime": {"model_runtime", "keypoints", "skeletons"},
-    "scene": {"scene", "keypoints", "skeletons"},
-    "operators": {"operators", "scene", "model_runtime", "keypoints", "skeletons"},
+    "video": {"video"},
+    "scene": {"scene", "keypoints", "skeletons", "video"},
+    "operators": {"operators", "scene", "model_runtime", "keypoints", "skeletons", "video"},
     "ui": {"ui", "operators", "scene", "model_runtime", "keypoints", "skeletons"},
 }
 ANYWHERE = {"errors", "files", "__version__"}
