@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,8 @@ class Tasks:
         person: str,
         format: str | None = None,  # noqa: A002 - the field's word
         fps: float | None = None,
+        video_fps: float | None = None,
+        video_size: Sequence[int] | None = None,
         lift: bool = False,
         height: float = 1.75,
         focal_mm: float = USUAL_FOCAL,
@@ -96,10 +98,11 @@ class Tasks:
     ) -> tuple[dict[str, Any], Arrays]:
         """A person's 28 joints; ``settings`` as ``upsample_track`` takes them.
 
+        video_fps, video_size: as ``read_pose_file`` takes them
         lift: also into space, with a person of that height as ``lift_sequence`` does it
         """
         control.progress(0.0, "Reading")
-        track = choose_person(self._read(path, format, fps), person)
+        track = choose_person(self._read(path, format, fps, video_fps, video_size), person)
         control.progress(0.0, "Starting the engine")
         until = _UPSAMPLING_SHARE if lift else 1.0
         sequence = upsample_track(
@@ -142,15 +145,23 @@ class Tasks:
                 facts["devices"].append("mps")
         return facts, {}
 
-    def _read(self, path: str, style: str | None, fps: float | None) -> PoseFile:
+    def _read(
+        self,
+        path: str,
+        style: str | None,
+        fps: float | None,
+        video_fps: float | None = None,
+        video_size: Sequence[int] | None = None,
+    ) -> PoseFile:
         file = Path(path)
         # A folder's time doesn't tell whether the files in it have changed.
         status = file.stat() if file.is_file() else None
-        key = status and (path, style, fps, status.st_mtime_ns, status.st_size)
+        size = (video_size[0], video_size[1]) if video_size else None
+        key = status and (path, style, fps, video_fps, size, status.st_mtime_ns, status.st_size)
         if self._last is not None and key is not None and self._last[0] == key:
             return self._last[1]
         self._last = None
-        poses = read_pose_file(file, format=style, fps=fps)
+        poses = read_pose_file(file, format=style, fps=fps, video_fps=video_fps, video_size=size)
         if key is not None:
             self._last = key, poses
         return poses

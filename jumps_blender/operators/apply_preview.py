@@ -7,6 +7,7 @@ from typing import ClassVar
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
+from ..scene.footage import find_footage, footage_notes
 from ..scene.preview import Preview, apply, find
 from .long_operator import redraw
 from .preferences import colours
@@ -43,9 +44,11 @@ class JUMPS_OT_apply_preview(Operator):
         try:
             if preview is None:
                 raise JumpsError("There is no preview any more; run Upsample Skeleton again.")
+            footage = find_footage(settings.footage) if settings.footage else None
             result = apply(
                 context,
                 preview,
+                footage=footage,
                 height=settings.height,
                 start_frame=settings.start_frame,
                 use_clip_fps=settings.use_clip_fps,
@@ -58,6 +61,8 @@ class JUMPS_OT_apply_preview(Operator):
             return {"CANCELLED"}
         set_preview(context.scene, "")
         first, last = result.frame_range
+        for note in footage_notes(footage, preview.sequence, preview.space) if footage else ():
+            self.report({"WARNING"}, note)
         self.report({"INFO"}, f"Applied person {result.person}: frames {first} to {last}.")
         return {"FINISHED"}
 

@@ -62,6 +62,8 @@ class JUMPS_OT_read_poses(LongOperator, PoseOptions, Operator):
     def finish(self, _context: Context, job: WorkerJob) -> str:
         facts = job.facts
         settings = by_uid(bpy.data.scenes, self._scene).jumps
+        if settings.source != facts["path"]:
+            settings.footage = ""  # another clip's
         settings.source = facts["path"]
         settings.format = facts["format"]
         settings.source_fps = self.fps

@@ -10,6 +10,7 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..model_runtime import ENGINES
 from ..model_runtime.client import WorkerJob
+from ..scene.footage import find_footage
 from ..scene.result import active_result, by_uid, required_result
 from .long_operator import refuse_if_running
 from .runtime import missing_package
@@ -28,7 +29,12 @@ _UPSAMPLING = {
     "foot_lock": bool,
 }
 _LARGEST = 1_000_000
-_PLACING = {"height": (int, float), "start_frame": int, "use_clip_fps": bool}
+_PLACING = {
+    "footage": str,
+    "height": (int, float),
+    "start_frame": int,
+    "use_clip_fps": bool,
+}
 
 
 class JUMPS_OT_rerun_result(Upsampling, Operator):
@@ -65,7 +71,17 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
             raise JumpsError(missing_words(package))
         self._placing = _usable(made_with, _PLACING)
         self.again_uid = result.members[0].session_uid
-        job = self.request(context, result.source, result.person, 0, settings)
+        # What says nothing of it had none.
+        self._placing.setdefault("footage", "")
+        lost, footage = "", None
+        try:
+            if self._placing["footage"]:
+                footage = find_footage(self._placing["footage"])
+        except JumpsError as error:
+            lost, self._placing["footage"] = str(error), ""
+        job = self.request(context, result.source, result.person, 0, settings, footage)
+        if lost:
+            job.notes.append(f"{lost} It was left out.")
         if not made_with:
             job.notes.append(
                 "This result comes from an earlier version, which kept no settings: the panel's "

@@ -113,6 +113,12 @@ class JUMPS_PG_settings(PropertyGroup):
         description="The source's frames per second, as given or as the file says; 0: unknown",
         min=0.0,
     )
+    footage: StringProperty(
+        name="Footage",
+        description="The video that the poses were found in, or one of its numbered images: shown "
+        "behind the result's camera. Tells the lens and the picture's size, where it does",
+        subtype="FILE_PATH",
+    )
     people: CollectionProperty(type=JUMPS_PG_person)
     person_index: IntProperty(name="Person", description="The person to upsample")
     engine: EnumProperty(
@@ -152,6 +158,19 @@ class JUMPS_PG_settings(PropertyGroup):
         description="Find the joints' depth, the floor and the camera; otherwise the skeleton "
         "stays flat, as in the picture",
         default=False,
+    )
+    focal_from: EnumProperty(
+        name="Lens",
+        description="How the lens that filmed is known. It decides how deep the room is",
+        items=[
+            (
+                "footage",
+                "As the Footage Tells",
+                "What phones and cameras write into their files; where there is nothing, the focal "
+                "length below",
+            ),
+            ("given", "Given", "The focal length below, whatever the footage tells"),
+        ],
     )
     focal_mm: FloatProperty(
         name="Focal Length",

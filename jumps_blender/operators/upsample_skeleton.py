@@ -10,6 +10,7 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..model_runtime.client import WorkerJob
 from ..model_runtime.tasks import unpacked
+from ..scene.footage import Footage, find_footage
 from ..scene.preview import Preview, keep
 from ..scene.result import by_uid
 from .long_operator import LongOperator, redraw, refuse_if_running
@@ -26,13 +27,24 @@ class Upsampling(LongOperator):
     again_uid = 0
 
     def request(
-        self, context: Context, source: str, person: str, frames: int, settings: dict[str, Any]
+        self,
+        context: Context,
+        source: str,
+        person: str,
+        frames: int,
+        settings: dict[str, Any],
+        footage: Footage | None,
     ) -> WorkerJob:
         """Start upsampling; ``settings`` as ``upsample_track`` takes them, and format and fps."""
         self._scene = context.scene.session_uid
         self._frames, self._settings = frames, settings
         return worker(chosen_runtime(context)).request(
-            "upsample", path=bpy.path.abspath(source), person=person, **settings
+            "upsample",
+            path=bpy.path.abspath(source),
+            person=person,
+            video_fps=(footage.fps or None) if footage else None,
+            video_size=footage.size if footage else None,
+            **settings,
         )
 
     def frames(self) -> int:
@@ -85,9 +97,16 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
             raise JumpsError("Import a pose file first.")
         person = settings.people[max(0, min(settings.person_index, len(settings.people) - 1))]
         # Read anew: the .blend keeps the way to the file and not its content.
-        return self.request(
-            context, settings.source, person.person, person.frames, upsampling_settings(context)
-        )
+        footage = find_footage(settings.footage) if settings.footage else None
+        chosen, told = upsampling_settings(context), None
+        if footage is not None and settings.lift and settings.focal_from == "footage":
+            told = footage.focal_mm
+        if told is not None:
+            chosen["focal_mm"] = told
+        job = self.request(context, settings.source, person.person, person.frames, chosen, footage)
+        if footage is not None and told is not None:
+            job.notes.append(f"Focal length {told:g} mm, as {footage.path.name} tells.")
+        return job
 
 
 def upsampling_settings(context: Context) -> dict[str, Any]:

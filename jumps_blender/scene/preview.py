@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..keypoints.sequence import JointState, PoseSequence
 from ..keypoints.space import SpaceSequence
 from .coordinates import PicturePlane, picture_plane, space_to_scene
+from .footage import Footage
 from .look import STATE_COLOURS, Colours
 from .result import Result, create_result, results_in, scene_frames, to_replace
 
@@ -155,6 +156,7 @@ def apply(
     context: Context,
     preview: Preview,
     *,
+    footage: Footage | None = None,
     height: float,
     start_frame: int,
     use_clip_fps: bool,
@@ -167,6 +169,7 @@ def apply(
         context,
         preview.sequence,
         space=preview.space,
+        footage=footage,
         height=height,
         start_frame=start_frame,
         use_clip_fps=use_clip_fps,
@@ -176,6 +179,7 @@ def apply(
         colours=colours,
         settings={
             **preview.settings,
+            "footage": "" if footage is None else str(footage.path),
             "height": height,
             "start_frame": start_frame,
             "use_clip_fps": use_clip_fps,

@@ -47,7 +47,7 @@ class CameraMotion:
 
     @property
     def moves(self) -> bool:
-        """Whether the camera moves, or cuts; False also where nothing is known."""
+        """Whether the camera moves, or the clip is cut often; False where nothing is known."""
         # What stands still is always found again.
         return self.is_known and (self.reach > _MOVES or self.lost > 0.25)
 

@@ -11,11 +11,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from PIL import Image
 
 from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.scene.result import plane_of, results_in
 from jumps_blender.skeletons import JOINTS
+
+from ..films import write_film
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = next((ROOT / "examples").glob("*.json"))
@@ -83,3 +86,38 @@ def test_nothing_stays_in_the_temporary_folder(tmp_path: Path) -> None:
     result = _animate(EXAMPLE, "--blend", tmp_path / "a.blend", scratch=scratch)
     assert result.returncode == 0, result.stderr
     assert list(scratch.iterdir()) == []
+
+
+def test_footage_lies_behind_the_preview_and_the_camera(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "walk.mp4", [np.full((90, 160, 3), (40, 160, 90), np.uint8)] * 60)
+    outputs = [tmp_path / name for name in ("a.blend", "a.png")]
+    names = ("--blend", outputs[0], "--preview", outputs[1])
+    result = _animate(EXAMPLE, "--lift", "--footage", film, "--size", "1920x1080", *names)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == ""
+    assert "focal length unknown; 28 mm assumed (--focal-mm)" in result.stderr
+    assert "through Blender's camera, confident joints lie 0." in result.stderr
+    assert "walk.mp4 ends at frame 60, but the poses go on to frame 300" in result.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(outputs[0]))
+    (made,) = results_in(bpy.context.scene)
+    behind = made.camera.data.background_images[0].image
+    assert bpy.path.abspath(behind.filepath) == str(film)
+    assert bpy.context.scene.camera == made.camera
+    with Image.open(outputs[1]) as picture:
+        pixels = np.asarray(picture).astype(int)
+    # Three rows of panels, most of which is footage.
+    assert pixels.shape[0] == 34 + 3 * 304 + 34
+    for top in (34, 338, 642):
+        panel = pixels[top : top + 300, 4:224]
+        assert (np.abs(panel - (40, 160, 90)).max(axis=-1) < 12).mean() > 0.5
+
+
+@pytest.mark.parametrize("footage", ["none.mp4", "text.mp4"])
+def test_footage_that_cannot_be_read_is_one_line(tmp_path: Path, footage: str) -> None:
+    (tmp_path / "text.mp4").write_text("no movie")
+    names = ("--preview", tmp_path / "a.png", "--footage", tmp_path / footage)
+    result = _animate(EXAMPLE, *names)
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"jumps: {tmp_path / footage}: ")
+    assert not (tmp_path / "a.png").exists()
