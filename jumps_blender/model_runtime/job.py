@@ -85,6 +85,37 @@ class SteppedJob:
             self._cancelled = True
 
 
+class ChainedJob:
+    """Steps, and then a job that needs what they found; see ``Job``.
+
+    last: that job, once it has begun
+    """
+
+    def __init__(self, steps: SteppedJob, begin: Callable[[Any], Job]) -> None:
+        """begin: starts the second with the first one's result"""
+        self.share, self.status = 0.0, steps.status
+        self.notes: list[str] = []
+        self.first = steps
+        self.last: Any = None
+        self._begin = begin
+
+    def poll(self, seconds: float = 0.0) -> bool:
+        """See ``Job.poll``."""
+        if self.last is None:
+            if self.first.poll(seconds):
+                self.last = self._begin(self.first.result)
+                self.notes += self.last.notes
+                self.last.notes = self.notes
+            return False
+        done = self.last.poll(seconds)
+        self.share, self.status = self.last.share, self.last.status
+        return done
+
+    def cancel(self) -> None:
+        """See ``Job.cancel``."""
+        (self.first if self.last is None else self.last).cancel()
+
+
 class ThreadedJob:
     """A function that runs in a thread of its own and can't be interrupted; see ``Job``."""
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
-from ..keypoints.space import Lens, SpaceSequence, StillCamera
+from ..keypoints.space import Lens, MovingCamera, SpaceSequence, StillCamera
 from . import lift_features
-from .contacts import standing
+from .contacts import SOLE_HEIGHT, soles, standing
 from .engine import CancelQuery, Progress
 from .foot_lock import locked, settled
 from .ground import find_ground
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 USUAL_FOCAL = 28.0  # millimetres of full frame: about what phones film with
 _FILM = 36.0  # millimetres, full frame's longer side
+# Metres; a floor that is farther from where the camera's world has it is another one.
+_SAME_FLOOR = 0.15
 # Sizes that videos have, tried in turn where a file doesn't tell its own.
 _SIZES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (1080, 1920), (3840, 2160))
 
@@ -32,7 +34,9 @@ def lift_sequence(
     *,
     height: float = 1.75,
     focal_mm: float = USUAL_FOCAL,
+    lens: tuple[float, float, float] | None = None,
     foot_lock: bool = True,
+    as_seen: bool = False,
     device: str = "auto",
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
@@ -40,9 +44,11 @@ def lift_sequence(
     """Lift 28 joints into space, find the floor and keep the feet on it.
 
     height: the person's standing height, metres; focal_mm: the lens' focal length, as of full frame
-    whose longer side is the picture's; foot_lock: hold standing feet in their places. The camera is
-    taken to stand still. Raises JumpsError (no weights, an impossible height or focal length) and
-    EngineCancelledError.
+    whose longer side is the picture's; lens: instead of it, the focal length as a share of the
+    picture's width, and the point straight ahead as shares of width and height; foot_lock: hold
+    standing feet in their places. The camera is taken to stand still; as_seen: leave the joints in
+    the camera's axes, for ``before_moving``. Raises JumpsError (no weights, an impossible height or
+    focal length) and EngineCancelledError.
     """
     require_torch("lifting to 3D")
     # Not at the top: importing PyTorch takes seconds.
@@ -53,12 +59,16 @@ def lift_sequence(
         raise JumpsError(f"The person's height is {height:g} m; give one between 0.1 and 100 m.")
     if not 1 <= focal_mm <= 5000:
         raise JumpsError(f"The focal length is {focal_mm:g} mm; give one between 1 and 5000 mm.")
-    lens = Lens(focal_mm / _FILM * max(size), (size[0] / 2, size[1] / 2))
+    inside = Lens(focal_mm / _FILM * max(size), (size[0] / 2, size[1] / 2))
+    if lens is not None:
+        inside = Lens(lens[0] * size[0], (lens[1] * size[0], lens[2] * size[1]))
     lifter = Lifter.load(device)
     times = sequence.times
     seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
-    lift = lifter.lift(seen, lens, height, progress, cancelled)
-    camera, world = on_floor(lift, times, lens, size, foot_lock)
+    lift = lifter.lift(seen, inside, height, progress, cancelled)
+    camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
+    if not as_seen:
+        camera, world = on_floor(lift, times, inside, size, foot_lock)
     if not np.isfinite(world.sum() + camera.eye.sum()):
         raise JumpsError(f"{sequence.source}: the lifter made a number that is not finite.")
     return SpaceSequence(
@@ -90,6 +100,29 @@ def on_floor(
     return replace(camera, eye=eye - aside), world - aside
 
 
+def before_moving(
+    seen: SpaceSequence, camera: MovingCamera, foot_lock: bool = True
+) -> SpaceSequence:
+    """A clip that was lifted ``as_seen``, in the world of the camera that filmed it.
+
+    The floor is that world's, at z = 0; where the steps say that it lies elsewhere, it is there.
+    Raises JumpsError for a camera that isn't finite.
+    """
+    if not np.isfinite(camera.turn.sum() + camera.eye.sum()):
+        raise JumpsError(f"{seen.picture.source}: the camera's place is not a finite number.")
+    times, world = seen.picture.times, camera.to_world(seen.positions.astype(float))
+    stands = standing(seen.contact, times)
+    level = 0.0
+    if stands.any():
+        level = float(np.median((soles(world)[..., 2] - SOLE_HEIGHT)[stands]))
+    level = level if abs(level) > _SAME_FLOOR else 0.0
+    down = np.array([0.0, 0.0, level])
+    world = settled(world - down, camera.eye - down, stands)
+    if foot_lock:
+        world = locked(world, seen.contact, times)
+    return replace(seen, positions=(world + down).astype(np.float32), camera=camera)
+
+
 def guessed_size(positions: NDArray) -> tuple[int, int]:
     """The size of a picture that shows most of the joints (F, 28, 2); the smallest usual one."""
     right, below = np.percentile(positions.reshape(-1, 2), 99, axis=0)
@@ -102,8 +135,10 @@ def guessed_size(positions: NDArray) -> tuple[int, int]:
 def floor_lines(space: SpaceSequence, step: float = 0.5) -> NDArray[np.float64]:
     """Lines of a grid on the floor around the body, (n, 2, 2) pixels; those behind the camera not.
 
-    step: metres between two
+    step: metres between two; none before a camera that moves
     """
+    if isinstance(space.camera, MovingCamera):
+        return np.empty((0, 2, 2))
     feet = space.positions[:, lift_features.PELVIS, :2]
     low = np.floor((np.percentile(feet, 1, axis=0) - 1) / step).astype(int)
     high = np.ceil((np.percentile(feet, 99, axis=0) + 1) / step).astype(int)

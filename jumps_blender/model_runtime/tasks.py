@@ -93,7 +93,9 @@ class Tasks:
         lift: bool = False,
         height: float = 1.75,
         focal_mm: float = USUAL_FOCAL,
+        lens: Sequence[float] | None = None,
         foot_lock: bool = True,
+        as_seen: bool = False,
         **settings: Any,
     ) -> tuple[dict[str, Any], Arrays]:
         """A person's 28 joints; ``settings`` as ``upsample_track`` takes them.
@@ -119,7 +121,9 @@ class Tasks:
                 sequence,
                 height=height,
                 focal_mm=focal_mm,
+                lens=(lens[0], lens[1], lens[2]) if lens else None,
                 foot_lock=foot_lock,
+                as_seen=as_seen,
                 device=settings.get("device", "auto"),
                 progress=lambda share: control.progress(until + (1 - until) * share, "Lifting"),
                 cancelled=control.cancelled,
@@ -192,6 +196,7 @@ def packed(
     arrays = {name: getattr(sequence, name) for name in _SEQUENCE_ARRAYS}
     if space is not None:
         camera = space.camera
+        assert isinstance(camera, StillCamera), "moving cameras stay where they are known"  # noqa: S101
         facts["space"] = {
             "height": space.height,
             "lifter": space.lifter,

@@ -10,8 +10,10 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..model_runtime import ENGINES
 from ..model_runtime.client import WorkerJob
+from ..model_runtime.job import ChainedJob
 from ..scene.footage import find_footage
 from ..scene.result import active_result, by_uid, required_result
+from .filmed import filmed_by
 from .long_operator import refuse_if_running
 from .runtime import missing_package
 from .upsample_skeleton import Upsampling, missing_words, upsampling_settings
@@ -27,6 +29,7 @@ _UPSAMPLING = {
     "height": (int, float),
     "focal_mm": (int, float),
     "foot_lock": bool,
+    "camera_from": str,
 }
 _LARGEST = 1_000_000
 _PLACING = {
@@ -50,14 +53,14 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
             return False
         return not refuse_if_running(cls)
 
-    def start(self, context: Context) -> WorkerJob:
+    def start(self, context: Context) -> WorkerJob | ChainedJob:
         result = required_result(context)
         made_with = result.settings
         settings = upsampling_settings(context)
         # The panel's file may be another one.
         settings["format"] = settings["fps"] = None
         # What says nothing of it comes from a version that left everything flat.
-        for key in ("height", "focal_mm", "foot_lock"):
+        for key in ("height", "focal_mm", "foot_lock", "camera_from"):
             settings.pop(key, None)
         settings["lift"] = False
         settings.update(_usable(made_with, _UPSAMPLING))
@@ -79,7 +82,14 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
                 footage = find_footage(self._placing["footage"])
         except JumpsError as error:
             lost, self._placing["footage"] = str(error), ""
-        job = self.request(context, result.source, result.person, 0, settings, footage)
+        filmed = None
+        if settings["lift"] and settings.get("camera_from") == "scene":
+            start = self._placing.get("start_frame", context.scene.jumps.start_frame)
+            use_clip_fps = self._placing.get("use_clip_fps", False)
+            rate = context.scene.render.fps / context.scene.render.fps_base
+            seconds = (result.frame_range[1] - start) / rate
+            filmed = filmed_by(context.scene, start, use_clip_fps, seconds, rate, footage)
+        job = self.request(context, result.source, result.person, 0, settings, footage, filmed)
         if lost:
             job.notes.append(f"{lost} It was left out.")
         if not made_with:
@@ -89,7 +99,7 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
             )
         return job
 
-    def finish(self, context: Context, job: WorkerJob) -> str:
+    def finish(self, context: Context, job: WorkerJob | ChainedJob) -> str:
         words = super().finish(context, job)
         settings = by_uid(bpy.data.scenes, self._scene).jumps
         for key, value in self._placing.items():

@@ -159,6 +159,19 @@ class JUMPS_PG_settings(PropertyGroup):
         "stays flat, as in the picture",
         default=False,
     )
+    camera_from: EnumProperty(
+        name="Camera",
+        description="How the camera that filmed moves",
+        items=[
+            (
+                "scene",
+                "Automatic",
+                "As the scene's camera, if that is animated or solved from the footage; otherwise "
+                "it is taken to stand still",
+            ),
+            ("still", "Still", "It stands still, whatever the scene's camera does"),
+        ],
+    )
     focal_from: EnumProperty(
         name="Lens",
         description="How the lens that filmed is known. It decides how deep the room is",

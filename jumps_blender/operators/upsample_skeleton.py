@@ -8,12 +8,15 @@ import bpy
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
+from ..keypoints.pose_file import ASSUMED_FPS
 from ..model_runtime.client import WorkerJob
+from ..model_runtime.job import ChainedJob, SteppedJob
 from ..model_runtime.tasks import unpacked
 from ..scene.footage import Footage, find_footage
 from ..scene.preview import Preview, keep
 from ..scene.result import by_uid
-from .long_operator import LongOperator, redraw, refuse_if_running
+from .filmed import Filmed, filmed_by
+from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
 from .settings import set_preview
 
@@ -25,6 +28,7 @@ class Upsampling(LongOperator):
     """
 
     again_uid = 0
+    _filmed: Filmed | None = None
 
     def request(
         self,
@@ -34,30 +38,48 @@ class Upsampling(LongOperator):
         frames: int,
         settings: dict[str, Any],
         footage: Footage | None,
-    ) -> WorkerJob:
-        """Start upsampling; ``settings`` as ``upsample_track`` takes them, and format and fps."""
+        filmed: Filmed | None = None,
+    ) -> WorkerJob | ChainedJob:
+        """Start upsampling; ``settings`` as ``upsample_track`` takes them, and format and fps.
+
+        filmed: the scene's camera to lift with; what of the settings is about cameras is left out
+        """
         self._scene = context.scene.session_uid
-        self._frames, self._settings = frames, settings
-        return worker(chosen_runtime(context)).request(
-            "upsample",
-            path=bpy.path.abspath(source),
-            person=person,
-            video_fps=(footage.fps or None) if footage else None,
-            video_size=footage.size if footage else None,
-            **settings,
-        )
+        self._frames, self._settings, self._filmed = frames, settings, filmed
+        runtime = chosen_runtime(context)
+
+        def begin(**more: Any) -> WorkerJob:
+            return worker(runtime).request(
+                "upsample",
+                path=bpy.path.abspath(source),
+                person=person,
+                video_fps=(footage.fps or None) if footage else None,
+                video_size=footage.size if footage else None,
+                **{key: value for key, value in settings.items() if key != "camera_from"},
+                **more,
+            )
+
+        if filmed is None:
+            return begin()
+        steps = SteppedJob(filmed.sample_steps(context.scene), "Reading the camera", WORK_FOR)
+        return ChainedJob(steps, lambda camera: begin(lens=filmed.lens(camera), as_seen=True))
 
     def frames(self) -> int:
         """See ``LongOperator.frames``."""
         return self._frames
 
-    def prepare(self, job: WorkerJob) -> None:
+    def prepare(self, job: WorkerJob | ChainedJob) -> None:
         """See ``LongOperator.prepare``."""
-        sequence, space = unpacked(job.facts, job.arrays)
-        self._preview = Preview(sequence, space, self._settings, self.again_uid)
+        answer = job.last if isinstance(job, ChainedJob) else job
+        sequence, space = unpacked(answer.facts, answer.arrays)
+        placed = None
+        if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:
+            space = self._filmed.placed(space, job.first.result, self._settings["foot_lock"])
+            placed = self._filmed.start_frame, self._filmed.use_clip_fps
+        self._preview = Preview(sequence, space, self._settings, self.again_uid, placed)
         self._preview.plane(1.0)
 
-    def finish(self, context: Context, _job: WorkerJob) -> str:
+    def finish(self, context: Context, _job: WorkerJob | ChainedJob) -> str:
         """Show the sequence over the viewport."""
         preview = self._preview
         set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
@@ -91,7 +113,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
             return False
         return True
 
-    def start(self, context: Context) -> WorkerJob:
+    def start(self, context: Context) -> WorkerJob | ChainedJob:
         settings = context.scene.jumps
         if not settings.people:
             raise JumpsError("Import a pose file first.")
@@ -103,8 +125,21 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
             told = footage.focal_mm
         if told is not None:
             chosen["focal_mm"] = told
-        job = self.request(context, settings.source, person.person, person.frames, chosen, footage)
-        if footage is not None and told is not None:
+        filmed = None
+        if settings.lift and settings.camera_from == "scene":
+            rate = settings.file_fps or (footage.fps if footage else 0.0) or ASSUMED_FPS
+            last = (person.first_frame + person.frames) / rate
+            filmed = filmed_by(
+                context.scene, settings.start_frame, settings.use_clip_fps, last, rate, footage
+            )
+        if settings.lift:
+            chosen["camera_from"] = "still" if filmed is None else "scene"
+        job = self.request(
+            context, settings.source, person.person, person.frames, chosen, footage, filmed
+        )
+        if filmed is not None:
+            job.notes.append(f"Lifted for the scene's moving camera, {filmed.name}.")
+        elif footage is not None and told is not None:
             job.notes.append(f"Focal length {told:g} mm, as {footage.path.name} tells.")
         return job
 

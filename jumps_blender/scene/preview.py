@@ -23,7 +23,15 @@ from ..keypoints.space import SpaceSequence
 from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .footage import Footage
 from .look import STATE_COLOURS, Colours
-from .result import Result, create_result, results_in, scene_frames, to_replace
+from .result import (
+    Result,
+    create_result,
+    has_own_world,
+    results_in,
+    scene_frames,
+    standing_height,
+    to_replace,
+)
 
 # Undo may bring back any of these; the oldest is forgotten first.
 _MOST_KEPT = 20
@@ -40,12 +48,15 @@ class Preview:
     settings: what it was upsampled with, as ``create_result`` stores it
     again_uid: ``session_uid`` of an object of the result that was run again, in whose place this
         one goes; 0 where none was
+    placed: the start frame and whether the clip's rate is the scene's, where a moving camera
+        leaves no choice
     """
 
     sequence: PoseSequence
     space: SpaceSequence | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     again_uid: int = 0
+    placed: tuple[int, bool] | None = None
 
     @cached_property
     def _unit_plane(self) -> PicturePlane:
@@ -129,6 +140,7 @@ def figure_at(
 ) -> Figure | None:
     """The preview at the scene's current frame, where ``apply`` would put it; None outside it."""
     scene, sequence = context.scene, preview.sequence
+    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     now = scene.frame_current_final
     if not frames[0] - 0.5 <= now <= frames[-1] + 0.5:
@@ -138,10 +150,12 @@ def figure_at(
     after = min(after, len(frames) - 1)
     span = frames[after] - frames[before]
     share = float(np.clip((now - frames[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
-    tall = height / scene.unit_settings.scale_length
+    tall = standing_height(preview.space, height) / scene.unit_settings.scale_length
     local, size = preview.between(before, after, share, tall)
     previous = replaced(context, preview, keep_previous)
     root = previous.find("root") if previous is not None else None
+    if has_own_world(preview.space):
+        root = None
     place = root.matrix_world if root is not None else Matrix.Identity(4)
     points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
     nearest = after if share >= 0.5 else before
@@ -165,6 +179,7 @@ def apply(
     colours: Colours = STATE_COLOURS,
 ) -> Result:
     """Make the previewed sequence a result in the scene; arguments as for ``create_result``."""
+    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
     return create_result(
         context,
         preview.sequence,

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..errors import JumpsError
 from ..keypoints.sequence import JointState, PoseSequence
-from ..keypoints.space import SpaceSequence
+from ..keypoints.space import MovingCamera, SpaceSequence, StillCamera
 from ..skeletons import JOINTS
 from .armature import create_armature, follow
 from .camera import create_camera, create_flat_camera, match_render
@@ -184,6 +184,8 @@ def create_result(
     """Build empties, armature and animation for one person in the context's scene.
 
     space: the same clip lifted, or None for one that stays flat, in the picture's plane
+        Before a moving camera of the scene's it lies in the scene's world, for the frames at which
+        that was sampled; no camera is made, and ``height`` and ``footage`` don't count.
     footage: what the poses were found in, shown behind the camera; the scene's pictures get its
         proportions, and the scene looks through that camera if it has none of its own
     height: the person's standing height, metres
@@ -207,6 +209,9 @@ def create_result(
             f"{MAX_HEIGHT:g} m."
         )
     scene = context.scene
+    height = standing_height(space, height)
+    if has_own_world(space):
+        footage = None
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     if frames[-1] > MAX_FRAME:
         raise JumpsError(
@@ -230,7 +235,7 @@ def create_result(
         _remove_everything(result_id)
         raise
     if previous is not None:
-        _take_place(result, previous)
+        _take_place(result, previous, keep_place=not has_own_world(space))
     _name(result, title)
     if footage is not None:
         match_render(scene, picture_size(sequence, space, footage))
@@ -244,6 +249,16 @@ def create_result(
         scene.frame_start = max(0, min(scene.frame_start, first))
         scene.frame_end = max(scene.frame_end, last)
     return result
+
+
+def has_own_world(space: SpaceSequence | None) -> bool:
+    """Whether it lies in the world of a camera of the scene's, and can't be moved or scaled."""
+    return space is not None and isinstance(space.camera, MovingCamera)
+
+
+def standing_height(space: SpaceSequence | None, height: float) -> float:
+    """The person's height in metres: as asked for, if that is still free."""
+    return space.height if space is not None and has_own_world(space) else height
 
 
 def scene_frames(
@@ -433,9 +448,9 @@ def _build(
     follow(armature, tuple(empties))
     members = [root, *empties, armature]
     camera = None
-    if space is not None:
+    if space is not None and isinstance(space.camera, StillCamera):
         camera = create_camera(collection, space.camera, scale, "Camera")
-    elif footage is not None:
+    elif space is None and footage is not None:
         size = picture_size(sequence, None, footage)
         camera = create_flat_camera(collection, plane, size, "Camera")
     if camera is not None:
@@ -486,10 +501,10 @@ def _set(owner: ID, properties: Mapping[str, str | int | float]) -> None:
         owner[key] = value
 
 
-def _take_place(result: Result, previous: Result) -> None:
+def _take_place(result: Result, previous: Result, keep_place: bool) -> None:
     """Put a new result where the previous one stood, with what hangs on it, and remove that."""
     root = previous.find("root")
-    if root is not None:
+    if root is not None and keep_place:
         result.root.parent = root.parent
         result.root.matrix_parent_inverse = root.matrix_parent_inverse
         result.root.matrix_basis = root.matrix_basis

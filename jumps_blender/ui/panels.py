@@ -128,7 +128,7 @@ class JUMPS_PT_upsample(_SidebarPanel, Panel):
         column = self.column(None if settings.people else "Import a pose file first.")
         for name in ("engine", "min_confidence", "denoise", "device", "lift"):
             column.prop(settings, name)
-        for name in ("focal_from", "focal_mm", "foot_lock") if settings.lift else ():
+        for name in ("camera_from", "focal_from", "focal_mm", "foot_lock") if settings.lift else ():
             column.prop(settings, name)
         layout = self.layout
         if draw_running(layout, JUMPS_OT_upsample_skeleton, JUMPS_OT_rerun_result):

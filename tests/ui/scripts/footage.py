@@ -1,0 +1,49 @@
+"""Footage behind a result, as the window draws it: a flat one, at another rate than the film's."""
+
+from __future__ import annotations
+
+import bpy
+from addon import invoke, panel, read_poses, upsample
+from driver import (
+    SHARE,
+    Steps,
+    box,
+    figures,
+    install_extension,
+    maximise_view,
+    open_tab,
+    options,
+    redraws,
+    run,
+    screenshot,
+    until,
+    view,
+)
+
+
+def steps() -> Steps:
+    install_extension(options["extension"])
+    bpy.data.batch_remove(list(bpy.data.objects))
+    yield from maximise_view()
+    yield from open_tab("JUMPS")
+    yield from read_poses(options["file"])
+    panel().engine = "ridge"
+    panel().footage = str(SHARE / options["film"])
+    yield from upsample()
+    invoke("apply_preview", undo=True)
+    yield from until(lambda: bpy.context.scene.camera, 10.0, "the camera")
+    with view().context():
+        bpy.ops.view3d.view_camera()
+        bpy.ops.view3d.view_center_camera()
+    for number, frame in enumerate(options["frames"]):
+        bpy.context.scene.frame_set(frame)
+        yield from redraws(3)
+        yield from screenshot(f"frame_{number}")
+    figures["viewport"] = box(view().main)
+    figures["frame_rate"] = bpy.context.scene.render.fps
+    with view().context():
+        bpy.ops.ed.undo()
+    figures["undone"] = [len(bpy.data.objects), len(bpy.data.images)]
+
+
+run(steps)
