@@ -86,30 +86,30 @@ class SteppedJob:
 
 
 class ChainedJob:
-    """Steps, and then a job that needs what they found; see ``Job``.
+    """One job, and then another that needs what the first found; see ``Job``.
 
-    last: that job, once it has begun
+    first: that which is finished when the second begins; last: the second, once it has begun
     """
 
-    def __init__(self, steps: SteppedJob, begin: Callable[[Any], Job]) -> None:
-        """begin: starts the second with the first one's result"""
-        self.share, self.status = 0.0, steps.status
-        self.notes: list[str] = []
-        self.first = steps
+    def __init__(self, first: Any, begin: Callable[[Any], Job | None]) -> None:
+        """begin: starts the second, given the first; None where there is none to do"""
+        self.share, self.status = 0.0, first.status
+        self.notes: list[str] = first.notes
+        self.first = first
         self.last: Any = None
         self._begin = begin
 
     def poll(self, seconds: float = 0.0) -> bool:
         """See ``Job.poll``."""
-        if self.last is None:
-            if self.first.poll(seconds):
-                self.last = self._begin(self.first.result)
+        now = self.first if self.last is None else self.last
+        done = now.poll(seconds)
+        self.share, self.status = now.share, now.status
+        if now is self.last or not done:
+            if done:
                 self.notes += self.last.notes
-                self.last.notes = self.notes
-            return False
-        done = self.last.poll(seconds)
-        self.share, self.status = self.last.share, self.last.status
-        return done
+            return done
+        self.last = self._begin(self.first)
+        return self.last is None
 
     def cancel(self) -> None:
         """See ``Job.cancel``."""

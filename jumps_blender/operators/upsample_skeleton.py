@@ -16,6 +16,7 @@ from ..scene.footage import Footage, find_footage
 from ..scene.preview import Preview, keep
 from ..scene.result import by_uid
 from .filmed import Filmed, filmed_by
+from .footage_check import MotionCheck
 from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
 from .settings import set_preview
@@ -59,10 +60,18 @@ class Upsampling(LongOperator):
                 **more,
             )
 
-        if filmed is None:
+        if filmed is not None:
+            steps = SteppedJob(filmed.sample_steps(context.scene), "Reading the camera", WORK_FOR)
+            return ChainedJob(
+                steps, lambda done: begin(lens=filmed.lens(done.result), as_seen=True)
+            )
+        if footage is None or not settings["lift"]:
             return begin()
-        steps = SteppedJob(filmed.sample_steps(context.scene), "Reading the camera", WORK_FOR)
-        return ChainedJob(steps, lambda camera: begin(lens=filmed.lens(camera), as_seen=True))
+
+        def check(done: WorkerJob) -> MotionCheck:
+            return MotionCheck(footage, unpacked(done.facts, done.arrays)[0])
+
+        return ChainedJob(begin(), check)
 
     def frames(self) -> int:
         """See ``LongOperator.frames``."""
@@ -70,7 +79,9 @@ class Upsampling(LongOperator):
 
     def prepare(self, job: WorkerJob | ChainedJob) -> None:
         """See ``LongOperator.prepare``."""
-        answer = job.last if isinstance(job, ChainedJob) else job
+        answer: Any = job
+        if isinstance(job, ChainedJob):
+            answer = job.first if self._filmed is None else job.last
         sequence, space = unpacked(answer.facts, answer.arrays)
         placed = None
         if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:

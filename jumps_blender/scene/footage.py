@@ -6,6 +6,7 @@ with uneven frame rates by their times.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -107,11 +108,11 @@ def _images(file: Path) -> Footage:
     if min(size) < 1:
         raise _unreadable(file)
     # As Blender takes it: the last digits before the suffix are the number.
-    parts = re.fullmatch(r"(.*?)(\d{1,8})(\D*)", file.name, re.DOTALL)
+    parts = re.fullmatch(r"(.*?)(?<!\d)(\d{1,9})(\D*)", file.stem, re.DOTALL)
     if parts is None:
         return Footage(file, size, 0.0, 1, 1)
-    head, _, tail = parts.groups()
-    alike = re.compile(re.escape(head) + r"(\d{1,8})" + re.escape(tail))
+    head, tail = re.escape(parts[1]), re.escape(parts[3] + file.suffix)
+    alike = re.compile(head + r"(\d{1,9})" + tail)
     found = (alike.fullmatch(entry.name) for entry in os.scandir(file.parent))
     names = {int(match[1]): match[0] for match in found if match}
     first = min(names)
@@ -248,16 +249,42 @@ def motion_behind(
 
     Raises JumpsError where Blender can't decode it.
     """
+    return _followed(footage, *_samples(footage, sequence), progress)
+
+
+def background_questions(footage: Footage, sequence: PoseSequence) -> str:
+    """What ``answer`` must know, as JSON of at most some kilobytes."""
+    numbers, boxes = _samples(footage, sequence)
+    return json.dumps([str(footage.path), numbers, np.round(boxes, 4).tolist()])
+
+
+def answer(questions: str) -> str:
+    """``motion_behind`` in another process: its fields, as JSON."""
+    path, numbers, boxes = json.loads(questions)
+    motion = _followed(find_footage(path), numbers, np.array(boxes))
+    return json.dumps(vars(motion))
+
+
+def _samples(footage: Footage, sequence: PoseSequence) -> tuple[list[int], NDArray[np.float64]]:
+    """Frames to look at, from 0, and the person's boxes (n, 4), shares of width and height."""
     chosen = moments(sequence.times)
+    boxes = person_boxes(sequence.positions[chosen])
     size = sequence.image_size or footage.size
+    return frame_numbers(footage, sequence)[chosen].tolist(), boxes / (*size, *size)
+
+
+def _followed(
+    footage: Footage,
+    numbers: list[int],
+    boxes: NDArray[np.float64],
+    progress: Callable[[float], None] = lambda _share: None,
+) -> CameraMotion:
     grey = []
-    for picture in pictures(footage, frame_numbers(footage, sequence)[chosen], WIDTH):
+    for picture in pictures(footage, numbers, WIDTH):
         grey.append(picture @ _GREY)
-        progress(len(grey) / len(chosen))
+        progress(len(grey) / len(numbers))
     height, width = grey[0].shape
-    to_small = np.array([width, height]) / size
-    boxes = person_boxes(sequence.positions[chosen] * to_small)
-    return camera_motion(np.stack(grey), boxes)
+    return camera_motion(np.stack(grey), boxes * (width, height, width, height))
 
 
 def moving_words(motion: CameraMotion) -> str:

@@ -1,5 +1,6 @@
 """Footage behind a result's camera: in time, in place, and gone with it."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.model_runtime import upsample_track
+from jumps_blender.model_runtime.job import drain
 from jumps_blender.model_runtime.space import floor_lines
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.camera import seen_by
@@ -19,6 +21,7 @@ from jumps_blender.scene.footage import (
     footage_notes,
     frame_numbers,
     motion_behind,
+    moving_words,
     pictures,
 )
 from jumps_blender.scene.reprojection import reprojection, seen_through_camera
@@ -100,6 +103,32 @@ def test_numbered_images_are_one_clip(images: Path, name: str) -> None:
     (images / "walk_0100.png").unlink()
     with pytest.raises(JumpsError, match="cannot decode frame 100"):
         list(pictures(find_footage(images), [5]))
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("IMG_1234.png", 1234), ("still.png", 1), ("shot_123456789.jp2", 123456789)],
+)
+def test_a_single_image_is_one_frame(tmp_path: Path, name: str, number: int) -> None:
+    Image.fromarray(numbered(8)[7]).save(tmp_path / name)
+    footage = find_footage(tmp_path / name)
+    assert (footage.frames, footage.first) == (1, number)
+    assert [number_of(picture) for picture in pictures(footage, [0, 3])] == [7, 7]
+    given = space(5)
+    result = create_result(bpy.context, given.picture, space=given, footage=footage)
+    assert background(result.camera)[0].image.source == "FILE"
+
+
+def test_numbers_far_apart_are_no_trouble(tmp_path: Path) -> None:
+    for number in (1, 2_000_000):
+        Image.fromarray(numbered(2)[1]).save(tmp_path / f"{number:07d}.png")
+    footage = find_footage(tmp_path)
+    assert footage.frames == 2_000_000
+    given = space(5)
+    result = create_result(bpy.context, given.picture, space=given, footage=footage)
+    assert shown_at(result, 1) == 0
+    with pytest.raises(JumpsError, match="cannot decode frame 2;"):
+        list(pictures(footage, [1]))
 
 
 @pytest.mark.parametrize(
@@ -432,3 +461,31 @@ def test_the_lens_is_as_the_footage_tells_or_as_given(
     bpy.ops.jumps.apply_preview()
     (again,) = results_in(scene)
     assert again.settings["focal_mm"] == lens
+
+
+@pytest.mark.usefixtures("extension")
+@pytest.mark.parametrize(("step", "moves"), [(0, False), (2, True)])
+def test_lifting_says_that_the_camera_moves(
+    pose_file: Path, tmp_path: Path, step: int, moves: bool
+) -> None:
+    film = write_film(tmp_path / "a.mp4", [wall(step * i) for i in range(40)])
+    check = sys.modules["bl_ext.user_default.jumps_blender.operators.footage_check"]
+    motion = motion_behind(find_footage(film), walk(40))
+    job = check.MotionCheck(find_footage(film), walk(40))
+    drain(job)
+    assert job.notes == ([moving_words(motion)] if moves else [])
+    # What the other Blender can't do is not said; what the user stops is stopped.
+    broken = check.MotionCheck(replace(find_footage(film), path=tmp_path / "gone.mp4"), walk(40))
+    drain(broken)
+    assert broken.notes == []
+    stopped = check.MotionCheck(find_footage(film), walk(40))
+    stopped.cancel()
+    stopped.cancel()
+    with pytest.raises(Exception, match="Cancelled") as error:
+        stopped.poll()
+    assert type(error.value).__name__ == "EngineCancelledError"
+    bpy.ops.jumps.import_poses(filepath=str(pose_file))
+    chosen = bpy.context.scene.jumps
+    chosen.engine, chosen.lift, chosen.footage = "interpolate", True, str(film)
+    assert bpy.ops.jumps.upsample_skeleton() == {"FINISHED"}
+    assert bpy.ops.jumps.apply_preview() == {"FINISHED"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ..films import write_film
 from .test_window import ALPHAPOSE, EXAMPLE, RunInWindow, changed, colours, contrast
 from .window import Result, repeated
 
@@ -46,6 +48,34 @@ def test_the_whole_way_there_and_back(run_in_window: RunInWindow) -> None:
     bar = result.picture("4_upsampling", figures["sidebar"])
     assert changed(result.picture("3_imported", figures["sidebar"]), bar) > 0.005
     assert right > left
+
+
+@pytest.mark.parametrize("lift", [False, True], ids=["flat", "lifted"])
+def test_footage_lies_behind_in_time(
+    run_in_window: RunInWindow, tmp_path: Path, lift: bool
+) -> None:
+    # Green for the first 45 of 90 frames, then red; 30 to a second, 24 in the scene.
+    green, red = (40, 160, 60), (180, 40, 40)
+    pictures = [np.full((270, 480, 3), green if i < 45 else red, np.uint8) for i in range(90)]
+    film = write_film(tmp_path / "film.mp4", pictures)
+    result = run_in_window(
+        "footage",
+        files=[EXAMPLE, film],
+        file=EXAMPLE.name,
+        film=film.name,
+        frames=[1, 36, 38],
+        lift=lift,
+        seconds=240,
+    )
+    assert result.figures["frame_rate"] == 24
+    left, top, right, bottom = result.figures["viewport"]
+    middle = ((2 * left + right) // 3, (top + bottom) // 2 - 60)
+    box = (middle[0], middle[1], middle[0] + 20, middle[1] + 20)
+    # Frame 36 is at 35 / 24 s, which is the film's 43.75th.
+    for number, wanted in enumerate((green, green, red)):
+        mean = np.asarray(result.picture(f"frame_{number}", box), float).mean(axis=(0, 1))
+        assert int(mean.argmax()) == int(np.argmax(wanted)), (number, mean)
+    assert result.figures["undone"] == [0, result.figures["images"]]
 
 
 def test_how_long_the_window_waits(run_in_window: RunInWindow, long_clip: Path) -> None:

@@ -1,4 +1,4 @@
-"""Footage behind a result, as the window draws it: a flat one, at another rate than the film's."""
+"""Footage behind a result, as the window draws it, at another rate than the film's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bpy
 from addon import invoke, panel, read_poses, upsample
 from driver import (
     SHARE,
+    GapRecorder,
     Steps,
     box,
     figures,
@@ -29,7 +30,10 @@ def steps() -> Steps:
     yield from read_poses(options["file"])
     panel().engine = "ridge"
     panel().footage = str(SHARE / options["film"])
-    yield from upsample()
+    panel().lift = options["lift"]
+    figures["images"] = len(bpy.data.images)
+    with GapRecorder("upsampling"):
+        yield from upsample(150.0)
     invoke("apply_preview", undo=True)
     yield from until(lambda: bpy.context.scene.camera, 10.0, "the camera")
     with view().context():
