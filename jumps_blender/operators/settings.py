@@ -118,6 +118,7 @@ class JUMPS_PG_settings(PropertyGroup):
         description="The video that the poses were found in, or one of its numbered images: shown "
         "behind the result's camera. Tells the lens and the picture's size, where it does",
         subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     people: CollectionProperty(type=JUMPS_PG_person)
     person_index: IntProperty(name="Person", description="The person to upsample")

@@ -194,7 +194,7 @@ def apply(
         colours=colours,
         settings={
             **preview.settings,
-            "footage": "" if footage is None else str(footage.path),
+            **({} if footage is None else {"footage": str(footage.path)}),
             "height": height,
             "start_frame": start_frame,
             "use_clip_fps": use_clip_fps,
