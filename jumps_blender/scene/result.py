@@ -527,9 +527,11 @@ def _name(result: Result, title: str) -> None:
     title: the root's and the collection's; empty makes one
     """
     title = title or f"{Path(result.source).stem} person {result.person}"[:50]
-    for items in (bpy.data.collections, bpy.data.actions):
-        for item in _carrying(items, result.id):
-            item.name = title
+    for collection in _carrying(bpy.data.collections, result.id):
+        collection.name = title
+    for action in _carrying(bpy.data.actions, result.id):
+        of_camera = any(slot.target_id_type == "CAMERA" for slot in action.slots)
+        action.name = f"{title} Footage" if of_camera else title
     result.root.name = title
     result.armature.name = f"{title} Armature"
     result.armature.data.name = f"{title} Armature"

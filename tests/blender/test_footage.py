@@ -184,6 +184,9 @@ def test_it_keeps_its_speed_at_the_scenes_rate(film: Path, rate: float) -> None:
     scene = bpy.context.scene
     set_frame_rate(scene, rate)
     result = create_result(bpy.context, given.picture, space=given, footage=find_footage(film))
+    # A thousandth is no frame within this clip.
+    names = ["walk person 1", *(["walk person 1 Footage"] if rate != 29.97 else [])]
+    assert sorted(action.name for action in bpy.data.actions) == names
     last = result.frame_range[1]
     for frame in (1, 2, 10, last // 2, last):
         assert shown_at(result, frame) == pytest.approx((frame - 1) * 30 / rate, abs=0.51)

@@ -65,7 +65,8 @@ def test_footage_lies_behind_in_time(
         film=film.name,
         frames=[1, 36, 38],
         lift=lift,
-        seconds=240,
+        limit=400.0,
+        seconds=440,
     )
     assert result.figures["frame_rate"] == 24
     left, top, right, bottom = result.figures["viewport"]

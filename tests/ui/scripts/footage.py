@@ -33,7 +33,7 @@ def steps() -> Steps:
     panel().lift = options["lift"]
     figures["images"] = len(bpy.data.images)
     with GapRecorder("upsampling"):
-        yield from upsample(150.0)
+        yield from upsample(300.0)
     invoke("apply_preview", undo=True)
     yield from until(lambda: bpy.context.scene.camera, 10.0, "the camera")
     with view().context():
@@ -50,4 +50,4 @@ def steps() -> Steps:
     figures["undone"] = [len(bpy.data.objects), len(bpy.data.images)]
 
 
-run(steps)
+run(steps, options["limit"])
