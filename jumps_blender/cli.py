@@ -427,7 +427,7 @@ def _build_scene(
             "'pip install bpy' to write .blend and .fbx files."
         ) from error
     from .scene.animate import animate
-    from .scene.export import export_fbx, save_blend
+    from .scene.export import export_motion, save_blend
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     with _progress("animating") as progress:
@@ -435,7 +435,7 @@ def _build_scene(
     if blend:
         save_blend(blend)
     if fbx:
-        export_fbx(result, fbx)
+        export_motion(result, fbx)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

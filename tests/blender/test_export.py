@@ -10,7 +10,7 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.bake import bake
-from jumps_blender.scene.export import export_fbx, save_blend
+from jumps_blender.scene.export import export_motion, save_blend
 from jumps_blender.scene.result import Result, create_result, plane_of
 from jumps_blender.skeletons import JOINTS
 
@@ -57,7 +57,7 @@ def test_fbx_comes_back_as_it_was(importer: Importer, fps: int, tmp_path: Path) 
     # The walker's pelvis moves by 0.75 m: root motion is kept.
     travelled = expected[-1, JOINTS.index("pelvis"), 0] - expected[0, JOINTS.index("pelvis"), 0]
     assert travelled == pytest.approx(0.75, rel=0.05)
-    export_fbx(result, tmp_path / "walk.fbx")
+    export_motion(result, tmp_path / "walk.fbx")
     check_reimport(importer, tmp_path / "walk.fbx", frames, expected)
     assert bpy.context.scene.render.fps == fps
 
@@ -73,7 +73,7 @@ def test_fbx_of_a_placed_character(importer: Importer, baked: bool, tmp_path: Pa
         bake(result)
     frames = range(101, result.frame_range[1] + 1)
     expected = joints_in_world(result.armature, frames)
-    export_fbx(result, tmp_path / "placed.fbx")
+    export_motion(result, tmp_path / "placed.fbx")
     check_reimport(importer, tmp_path / "placed.fbx", frames, expected)
 
 
@@ -87,7 +87,7 @@ def test_fbx_is_in_metres_whatever_the_scene_is_in(
     frames = range(1, result.frame_range[1] + 1)
     expected = joints_in_world(result.armature, frames) * metres
     assert np.ptp(expected[0, :, 2]) == pytest.approx(1.75, rel=0.03)
-    export_fbx(result, tmp_path / "units.fbx")
+    export_motion(result, tmp_path / "units.fbx")
     check_reimport(importer, tmp_path / "units.fbx", frames, expected)
 
 
@@ -95,7 +95,7 @@ def test_fbx_is_in_metres_whatever_the_scene_is_in(
 def test_fbx_of_one_frame(importer: Importer, tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(1))
     expected = joints_in_world(result.armature, range(1, 2))
-    export_fbx(result, tmp_path / "one.fbx")
+    export_motion(result, tmp_path / "one.fbx")
     check_reimport(importer, tmp_path / "one.fbx", range(1, 2), expected)
 
 
@@ -109,7 +109,7 @@ def test_fbx_keeps_what_was_posed_by_hand_after_the_bake(
     curve = action.layers[0].strips[0].channelbags[0].fcurves.find(path, index=1)
     curve.keyframe_points[4].co.y += 0.3
     expected = joints_in_world(result.armature, range(1, 11))
-    export_fbx(result, tmp_path / "posed.fbx")
+    export_motion(result, tmp_path / "posed.fbx")
     check_reimport(importer, tmp_path / "posed.fbx", range(1, 11), expected)
 
 
@@ -125,7 +125,7 @@ def test_export_leaves_the_scene_as_it_was(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker())
     bpy.context.scene.frame_set(17)
     before = everything()
-    export_fbx(result, tmp_path / "a.fbx")
+    export_motion(result, tmp_path / "a.fbx")
     assert everything() == before
     assert hers.name == "Armature"
     assert bpy.context.scene.frame_current == 17
@@ -138,15 +138,15 @@ def test_two_results_export_only_the_chosen_one(tmp_path: Path) -> None:
     create_result(bpy.context, walker(10, person="1"))
     second = create_result(bpy.context, walker(5, fps=24.0, person="2"))
     expected = joints_in_world(second.armature, range(1, 6))
-    export_fbx(second, tmp_path / "second.fbx")
+    export_motion(second, tmp_path / "second.fbx")
     check_reimport(IMPORTERS[0].values[0], tmp_path / "second.fbx", range(1, 6), expected)
 
 
-@pytest.mark.parametrize("write", [export_fbx, lambda _result, path: save_blend(path)])
+@pytest.mark.parametrize("write", [export_motion, lambda _result, path: save_blend(path)])
 def test_a_folder_that_is_not_there(write: Callable[[Result, Path], None], tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(3))
     with pytest.raises(JumpsError, match="cannot be written"):
-        write(result, tmp_path / "absent" / "out.blend")
+        write(result, tmp_path / "absent" / "out.fbx")
     assert list(tmp_path.iterdir()) == []
     assert len(bpy.data.objects) == 30
     assert len(bpy.data.scenes) == 1
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(encode_bin, "write", full)
     with pytest.raises(JumpsError, match=r"out\.fbx: could not be written \(.*No space left"):
-        export_fbx(result, tmp_path / "out.fbx")
+        export_motion(result, tmp_path / "out.fbx")
     assert list(tmp_path.iterdir()) == []
     assert len(bpy.data.objects) == 30
 
@@ -209,7 +209,7 @@ def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(3))
     mask = os.umask(0o022)
     try:
-        export_fbx(result, tmp_path / "out.fbx")
+        export_motion(result, tmp_path / "out.fbx")
     finally:
         os.umask(mask)
     assert stat.S_IMODE((tmp_path / "out.fbx").stat().st_mode) == 0o644

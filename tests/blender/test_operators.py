@@ -283,7 +283,7 @@ sys.path.insert(0, sys.argv[1])
 import bpy
 import numpy as np
 from jumps_blender.scene.animate import animate
-from jumps_blender.scene.export import export_fbx
+from jumps_blender.scene.export import export_motion
 from jumps_blender.skeletons import JOINTS
 from tests.blender.walker import walker
 
@@ -297,7 +297,7 @@ def joints(armature):
 bpy.ops.wm.read_factory_settings(use_empty=True)
 result = animate(walker(30))
 expected = joints(result.armature)
-export_fbx(result, sys.argv[2])
+export_motion(result, sys.argv[2])
 for importer in (bpy.ops.import_scene.fbx, bpy.ops.wm.fbx_import):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     importer(filepath=sys.argv[2])
