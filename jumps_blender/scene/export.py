@@ -1,4 +1,4 @@
-"""Whole files out of the scene: animations for engines and other programs, and .blend."""
+"""Whole files out of the scene: motion for engines and other programs, and .blend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from mathutils import Matrix
 
 from ..errors import JumpsError
 from ..files import written_whole
+from ..keypoints.space_files import check_c3d, write_space
 from .bake import Progress, finished
+from .joint_clip import clip_steps
 from .result import Result
 from .stage import Measure, Options, sample_motion, staged, take_of
 
@@ -27,19 +29,20 @@ _FRAME_OF_TIME_0 = 1
 
 
 @dataclass(frozen=True)
-class MotionFormat:
-    """A way to write an armature's motion.
+class Format:
+    """A way to write a result's joints, or an armature's motion.
 
     suffixes: of its files, the usual one first
     title, words: what it is called and for whom it is
-    write: writes what a scene shows, to a path
-    measure: what the scene is set up in
+    write: writes an armature's motion, which a scene shows, to a path; None where a format knows
+        joints alone
+    measure: what that scene is set up in
     """
 
     suffixes: tuple[str, ...]
     title: str
     words: str
-    write: Callable[[Scene, Path], None]
+    write: Callable[[Scene, Path], None] | None = None
     measure: Measure = field(default_factory=Measure)
 
 
@@ -50,9 +53,10 @@ def export_motion(
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write an armature with its motion, and nothing else, as one of ``MOTION_FORMATS``.
+    """Write an armature with its motion, or a result's joints, as one of ``FORMATS``.
 
     source: a result, or the user's rig with a result's motion on it
+
     What is written is what the scene shows on each whole frame, baked or not, with the placement
     of the root, or of the rig's object, in the motion. Lengths are real ones, whatever the scene's
     unit is; no object has a scale. The user's scene is left as it was.
@@ -79,8 +83,18 @@ def export_steps(
     is gone.
     """
     options = options or Options()
-    kind = MOTION_FORMATS[format]
+    kind = FORMATS[format]
     check_suffix(path, kind.suffixes)
+    if kind.write is None:
+        if not isinstance(source, Result):
+            raise JumpsError(
+                f"{kind.title} holds the 28 joints, which the result has, not the rig."
+            )
+        if format == "c3d":
+            check_c3d()
+        clip = yield from clip_steps(scene, source, options, piece)
+        write_space(clip, path)
+        return
     motion = yield from sample_motion(scene, take_of(source), options, piece)
     with staged(motion, options, kind.measure) as stage, written_whole(path) as temporary:
         kind.write(stage, temporary)
@@ -226,8 +240,8 @@ def _shown(stage: Scene) -> Iterator[None]:
 
 
 _METRES = Measure(frame_of_time_0=_FRAME_OF_TIME_0)
-MOTION_FORMATS = {
-    "fbx": MotionFormat(
+FORMATS = {
+    "fbx": Format(
         (".fbx",),
         "FBX",
         "For most programs and engines, Blender, Maya and Godot among them: metres, Y up",
@@ -237,7 +251,7 @@ MOTION_FORMATS = {
     # Its unit is the centimetre, and by default its importer doesn't convert: in metres the
     # character would be 1.75 cm tall, and with a scale of 100 on its node, so would its root
     # motion be. Axes it does convert: what faces -Y here faces +Y there, as its mannequins do.
-    "fbx_unreal": MotionFormat(
+    "fbx_unreal": Format(
         (".fbx",),
         "FBX for Unreal",
         "Centimetres without any scale, no root above the rig's own; as Unreal imports unasked",
@@ -247,28 +261,34 @@ MOTION_FORMATS = {
     # It converts units (1 m is 1, file scale 1), but shows the rotation that turns z up to y up on
     # the armature's node as -90 degrees; the exporter's "Apply Transform" breaks armatures. So the
     # data are turned before. What faces -Y here faces +Z there.
-    "fbx_unity": MotionFormat(
+    "fbx_unity": Format(
         (".fbx",),
         "FBX for Unity",
         "Metres, Y up in the data themselves: every object has scale 1 and no rotation",
         lambda stage, path: _write_fbx(stage, path, is_turned=True),
         Measure(y_up=True, frame_of_time_0=_FRAME_OF_TIME_0),
     ),
-    "glb": MotionFormat(
+    "glb": Format(
         (".glb",), "glTF", "For Godot, the web and most viewers: metres, Y up", _write_glb, _METRES
     ),
-    "usd": MotionFormat(
+    "usd": Format(
         (".usdc", ".usda", ".usd"),
         "USD",
         "For Omniverse, Houdini and film: metres, Z up, the scene's frame numbers",
         _write_usd,
     ),
     # Motion-capture programs take a BVH's unit for the centimetre and its y for up.
-    "bvh": MotionFormat(
+    "bvh": Format(
         (".bvh",),
         "BVH",
         "For motion-capture programs: the skeleton alone, centimetres, Y up",
         _write_bvh,
         Measure(per_metre=100.0, y_up=True, frame_of_time_0=_FRAME_OF_TIME_0),
+    ),
+    "json": Format((".json",), "JSON of Joints", "The 28 joints in metres, Z up, with the camera"),
+    "npz": Format((".npz",), "NPZ of Joints", "The same for NumPy"),
+    "trc": Format((".trc",), "TRC", "The 28 joints as markers, for OpenSim: millimetres, Y up"),
+    "c3d": Format(
+        (".c3d",), "C3D", "The 28 joints as markers, for laboratories: millimetres, Z up"
     ),
 }

@@ -1,4 +1,4 @@
-"""What is exported, set up by itself: a stand-in armature with sampled motion in a scene of its own.
+"""What is exported, set up by itself: a stand-in armature with sampled motion and its own scene.
 
 Exporters write what a scene holds: other objects, other tracks, an object's scale, a name that an
 engine dislikes. So they get a scene with nothing but a copy of the armature, which stands at the
@@ -18,11 +18,9 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
-from ..skeletons import joint_index
 from .bake import (
     faced,
     is_baked,
-    joint_bones,
     local_channels,
     rest_matrices,
     sample_steps,
@@ -114,7 +112,7 @@ def take_of(source: Result | Object) -> Take:
     """
     if isinstance(source, Result):
         armature = source.armature
-        pelvis = armature.pose.bones[joint_bones(armature)[joint_index("pelvis")]].name
+        pelvis = next(bone.name for bone in armature.pose.bones if bone.parent is None)
         pointed = bool(source.lifter) and not is_baked(source)
         return Take(armature, source.root.name, source.frame_range, pelvis, False, pointed)
     if source.hide_viewport:

@@ -149,7 +149,7 @@ def test_each_step_is_undone_at_once(pose_file: Path) -> None:
 @pytest.mark.usefixtures("extension")
 def test_export_and_clear(pose_file: Path, tmp_path: Path) -> None:
     import_and_upsample(pose_file)
-    bpy.ops.jumps.export_fbx(filepath=str(tmp_path / "out.fbx"))
+    bpy.ops.jumps.export_motion(filepath=str(tmp_path / "out.fbx"))
     assert (tmp_path / "out.fbx").read_bytes().startswith(b"Kaydara FBX Binary")
     assert bpy.ops.jumps.clear_result() == {"FINISHED"}
     assert len(bpy.data.objects) == len(bpy.data.actions) == len(bpy.data.collections) == 0
@@ -176,7 +176,7 @@ def test_errors_are_one_line_and_change_nothing(pose_file: Path, tmp_path: Path)
 def test_export_to_nowhere_is_an_error(pose_file: Path, tmp_path: Path) -> None:
     import_and_upsample(pose_file)
     with pytest.raises(RuntimeError, match="cannot be written"):
-        bpy.ops.jumps.export_fbx(filepath=str(tmp_path / "absent" / "out.fbx"))
+        bpy.ops.jumps.export_motion(filepath=str(tmp_path / "absent" / "out.fbx"))
 
 
 @pytest.mark.usefixtures("extension")
@@ -188,7 +188,7 @@ def test_polls_say_what_is_missing() -> None:
         ("rerun_result", "Select a JUMPS result first"),
         ("cancel", "Nothing is at work"),
         ("bake_to_armature", "Select a JUMPS result first"),
-        ("export_fbx", "Select a JUMPS result first"),
+        ("export_motion", "Select a JUMPS result first"),
         ("clear_result", "Select a JUMPS result first"),
     ):
         operator = getattr(bpy.ops.jumps, name)
