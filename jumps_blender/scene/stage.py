@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from bpy.types import Object, Scene
+from bpy.types import ID, Object, Scene
 from mathutils import Matrix
 from numpy.typing import NDArray
 
@@ -188,13 +188,14 @@ def sample_motion(
 def _hold(armature: Object, matrices: NDArray[np.float64], travels: str) -> None:
     """Take the bone's way over the ground from it and from all below it, in place."""
     bones = armature.pose.bones
-    path = matrices[:, bones.find(travels), :2, 3].copy()
+    places = matrices[..., :2, 3]
+    path = places[:, bones.find(travels)].copy()
     below = [
         index
         for index, bone in enumerate(bones)
         if travels in (bone.name, *(each.name for each in bone.parent_recursive))
     ]
-    matrices[:, below, :2, 3] -= (path - path[0])[:, None]
+    places[:, below] -= (path - path[0])[:, None]
 
 
 @contextmanager
@@ -254,7 +255,7 @@ def _stand_in(armature: Object, into: Matrix) -> Iterator[Object]:
         bone.inherit_scale = "FULL"
     double = bpy.data.objects.new("JUMPS export", data)
     try:
-        with _named(double, ROOT_NAME):
+        with _named(double, ROOT_NAME), _named(data, armature.data.name):
             yield double
     finally:
         bpy.data.objects.remove(double)
@@ -262,9 +263,11 @@ def _stand_in(armature: Object, into: Matrix) -> Iterator[Object]:
 
 
 @contextmanager
-def _named(item: Object, name: str) -> Iterator[None]:
-    """Let an object have a name, whoever has it otherwise."""
-    others = [each for each in bpy.data.objects if each.name == name and each.library is None]
+def _named(item: ID, name: str) -> Iterator[None]:
+    """Let an object or its data have a name, whoever has it otherwise."""
+    kinds = {"OBJECT": bpy.data.objects, "ARMATURE": bpy.data.armatures, "MESH": bpy.data.meshes}
+    kept = kinds[item.id_type]
+    others = [each for each in kept if each.name == name and each.library is None]
     for each in others:
         each.name = f"{name[:50]} set aside"
     item.name = name
@@ -325,6 +328,7 @@ def _dressed(
             copy.data = item.data.copy()
             stack.callback(bpy.data.meshes.remove, copy.data)  # and what uses it
             stack.enter_context(_named(copy, item.name))
+            stack.enter_context(_named(copy.data, item.data.name))
             copy.animation_data_clear()
             copy.data.transform(place, shape_keys=True)
             if place.determinant() < 0:

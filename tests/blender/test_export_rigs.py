@@ -1,8 +1,5 @@
 """A retargeted character in each format, read again by other code than that which wrote it."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import bpy
@@ -10,11 +7,12 @@ import numpy as np
 import pytest
 
 from jumps_blender.errors import JumpsError
-from jumps_blender.scene.export import export_motion
+from jumps_blender.scene.export import FORMATS, export_motion
 from jumps_blender.scene.retarget import retarget, rig_bones
 from jumps_blender.scene.stage import Options
 from jumps_blender.skeletons.rig_maps import mapped
 
+from .fbx_files import heads_by_ufbx, read_fbx
 from .rigs import Character, character, heads, surface
 from .test_retarget import result  # noqa: F401, a fixture
 
@@ -41,36 +39,6 @@ def retargeted(request: pytest.FixtureRequest, result) -> Character:  # noqa: F8
     return found
 
 
-def read_fbx(path: Path) -> dict[str, object]:
-    """GlobalSettings' properties, and of each model its properties, by Blender's parser."""
-    from io_scene_fbx import parse_fbx
-
-    root, _version = parse_fbx.parse(str(path))
-
-    def properties(element) -> dict[str, tuple]:
-        for each in element.elems:
-            if each.id == b"Properties70":
-                return {p.props[0].decode(): tuple(p.props[4:]) for p in each.elems}
-        return {}
-
-    found: dict[str, object] = {}
-    for element in root.elems:
-        if element.id == b"GlobalSettings":
-            found["settings"] = properties(element)
-        if element.id == b"Objects":
-            found["models"] = {
-                each.props[1].split(b"\x00")[0].decode(): (each.props[2].decode(), properties(each))
-                for each in element.elems
-                if each.id == b"Model"
-            }
-            found["stacks"] = [
-                each.props[1].split(b"\x00")[0].decode()
-                for each in element.elems
-                if each.id == b"AnimationStack"
-            ]
-    return found
-
-
 @pytest.mark.parametrize("preset", FBX)
 @pytest.mark.parametrize("importer", [fbx_import_scene, fbx_wm])
 def test_fbx_comes_back_as_it_was(retargeted, preset, importer, tmp_path: Path) -> None:
@@ -93,92 +61,15 @@ def test_fbx_comes_back_as_it_was(retargeted, preset, importer, tmp_path: Path) 
     assert tuple(action.curve_frame_range) == pytest.approx((1, 24), abs=1e-3)
 
 
-# In a process of its own, because ufbx's bindings are young.
-_BY_UFBX = """
-import json, sys
-import numpy as np
-import ufbx
-
-kept = []
-
-def keep(item):  # the bindings die of handles whose owners have gone
-    kept.append(item)
-    return item
-
-def each(items):
-    return [keep(items[index]) for index in range(len(keep(items)))]
-
-axes = ufbx.axes_right_handed_z_up
-scene = ufbx.load_file(sys.argv[1], target_axes=axes, target_unit_meters=1.0)
-(stack,) = each(scene.anim_stacks)
-(layer,) = each(stack.layers)
-nodes = each(scene.nodes)
-# Of each node and property the three curves' keys: times and values.
-curves = {
-    (keep(item.element).name, item.prop_name): [
-        ([key.time for key in keys], [key.value for key in keys])
-        for keys in (each(curve.keyframes) for curve in each(keep(item.anim_value).curves))
-    ]
-    for item in each(layer.anim_props)
-}
-bones = [node for node in nodes if keep(node.bone) is not None]
-times = curves[bones[0].name, "Lcl Translation"][0][0]
-
-def turn(axis, degrees):
-    matrix, (one, two) = np.eye(4), [(1, 2), (2, 0), (0, 1)][axis]
-    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    matrix[one, one], matrix[one, two], matrix[two, one], matrix[two, two] = cos, -sin, sin, cos
-    return matrix
-
-def own(node, frame):
-    def values(name):
-        found = curves[node.name, name]
-        assert all(times == stamps for stamps, _ in found)
-        return np.array([keys[frame] for _, keys in found])
-
-    matrix = np.eye(4)
-    if (node.name, "Lcl Rotation") not in curves:
-        rest = node.local_transform
-        x, y, z, w = rest.rotation
-        matrix[:3, :3] = [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-        place, size = rest.translation, rest.scale
-    else:
-        x, y, z = values("Lcl Rotation")
-        matrix = turn(2, z) @ turn(1, y) @ turn(0, x)
-        place, size = values("Lcl Translation"), values("Lcl Scaling")
-    matrix[:3, :3] *= size
-    matrix[:3, 3] = place
-    return matrix
-
-def world(node, frame):
-    above = np.eye(4) if node.is_root else world(keep(node.parent), frame)
-    return above @ own(node, frame)
-
-heads = {n.name: [world(n, f)[:3, 3].tolist() for f in range(len(times))] for n in bones}
-json.dump({"times": times, "heads": heads}, sys.stdout)
-"""
-
-
 @pytest.mark.parametrize("preset", FBX)
 def test_fbx_in_another_reader(retargeted, preset, tmp_path: Path) -> None:
-    pytest.importorskip("ufbx", reason="the Python package ufbx is not installed")
     expected = heads(retargeted.rig, FRAMES)
     export_motion(retargeted.rig, tmp_path / "rig.fbx", preset)
-    done = subprocess.run(
-        [sys.executable, "-c", _BY_UFBX, tmp_path / "rig.fbx"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout)
-    assert found["times"] == pytest.approx(np.arange(len(FRAMES)) / 30, abs=1e-6)
-    assert sorted(found["heads"]) == sorted(expected)
-    for name, path in found["heads"].items():
-        assert np.abs(np.array(path) - expected[name]).max() < 1e-3, name
+    times, found = heads_by_ufbx(tmp_path / "rig.fbx")
+    assert times == pytest.approx(np.arange(len(FRAMES)) / 30, abs=1e-6)
+    assert sorted(found) == sorted(expected)
+    for name, path in found.items():
+        assert np.abs(path - expected[name]).max() < 1e-3, name
 
 
 @pytest.mark.parametrize(
@@ -213,3 +104,172 @@ def test_presets_say_what_the_engine_expects(result, preset, unit, turn, tmp_pat
     hips = np.linalg.norm(read["models"]["pelvis"][1]["Lcl Translation"])
     assert hips == pytest.approx(head * 100 / unit, rel=1e-3)
     assert len(read["stacks"]) == 1
+
+
+def import_glb(path: Path) -> None:
+    bpy.ops.import_scene.gltf(filepath=str(path))
+
+
+def import_usd(path: Path) -> None:
+    bpy.ops.wm.usd_import(filepath=str(path))
+
+
+@pytest.mark.parametrize("meshes", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "suffix", "importer", "offset"),
+    # glTF's importer puts time 0 at frame 0, unlike FBX's.
+    [("glb", ".glb", import_glb, -1), ("usd", ".usdc", import_usd, 0)],
+)
+def test_gltf_and_usd_come_back_as_they_were(
+    retargeted, meshes, kind, suffix, importer, offset, tmp_path: Path
+) -> None:
+    expected = heads(retargeted.rig, FRAMES)
+    skin = surface(retargeted.mesh, FRAMES)
+    path = tmp_path / f"rig{suffix}"
+    scene = bpy.context.scene
+    export_motion(retargeted.rig, path, kind, Options(meshes=meshes))
+    assert bpy.context.scene == scene
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    importer(path)
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    frames = range(FRAMES[0] + offset, FRAMES[-1] + 1 + offset)
+    found = heads(armature, frames)
+    if kind == "usd":  # whose names have no colons
+        expected = {name.replace(":", "_"): each for name, each in expected.items()}
+    assert set(found) == set(expected)
+    assert max(np.abs(found[name] - expected[name]).max() for name in expected) < 1e-3
+    assert tuple(armature.matrix_world.to_scale()) == pytest.approx((1, 1, 1))
+    bodies = [item for item in bpy.data.objects if item.type == "MESH" and item.name == "Body"]
+    assert len(bodies) == meshes
+    if meshes:
+        back = surface(bodies[0], frames)
+        # glTF has a corner for each face that meets there.
+        apart = np.linalg.norm(back[:, :, None] - skin[:, None], axis=-1)
+        assert apart.min(axis=1).max() < 1e-3
+        assert apart.min(axis=2).max() < 1e-3
+
+
+def test_bvh_comes_back_as_it_was(retargeted, tmp_path: Path) -> None:
+    expected = heads(retargeted.rig, FRAMES)
+    export_motion(retargeted.rig, tmp_path / "rig.bvh", "bvh")
+    lines = (tmp_path / "rig.bvh").read_text().splitlines()
+    assert "Frames: 24" in lines
+    assert "Frame Time: 0.033333" in lines
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "rig.bvh"), global_scale=0.01)
+    (armature,) = bpy.data.objects
+    found = heads(armature, FRAMES)
+    assert set(found) == set(expected)
+    assert max(np.abs(found[name] - expected[name]).max() for name in expected) < 1e-3
+
+
+def everything() -> dict[str, list[str]]:
+    kinds = ("objects", "armatures", "meshes", "actions", "scenes", "collections")
+    return {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in kinds}
+
+
+@pytest.mark.parametrize("kind", [name for name, each in FORMATS.items() if each.write])
+def test_the_scene_is_left_as_it_was(retargeted, kind, tmp_path: Path) -> None:
+    bpy.context.scene.frame_set(7)
+    scene, before = bpy.context.scene, everything()
+    tracks = [track.name for track in retargeted.rig.animation_data.nla_tracks]
+    path = tmp_path / f"rig{FORMATS[kind].suffixes[0]}"
+    export_motion(retargeted.rig, path, kind, Options(True, True, True))
+    assert everything() == before
+    assert (bpy.context.scene, scene.frame_current, bpy.context.mode) == (scene, 7, "OBJECT")
+    assert (retargeted.rig.name, retargeted.mesh.name) == ("Rig", "Body")
+    assert retargeted.mesh.modifiers[0].object == retargeted.rig
+    assert [track.name for track in retargeted.rig.animation_data.nla_tracks] == tracks
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    once = path.stat().st_size
+    export_motion(retargeted.rig, path, kind, Options(True, True, True))
+    assert path.stat().st_size == pytest.approx(once, abs=64)  # but for the date
+
+
+def test_only_deform_bones_and_what_holds_them(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("unreal")
+    retarget(result, found.rig, mapped(rig_bones(found.rig))[1])
+    found.rig.data.bones["root"].use_deform = False  # but the pelvis hangs on it
+    expected = heads(found.rig, FRAMES)
+    export_motion(found.rig, tmp_path / "rig.fbx", "fbx", Options(deform_only=True))
+    _, back = heads_by_ufbx(tmp_path / "rig.fbx")
+    assert set(expected) - set(back) == {"ik_foot_l", "ik_foot_r"}
+    assert all(np.abs(back[name] - expected[name]).max() < 1e-3 for name in back)
+    for bone in found.rig.data.bones:
+        bone.use_deform = False
+    with pytest.raises(JumpsError, match="No bone of the rig deforms; export all"):
+        export_motion(found.rig, tmp_path / "rig.fbx", "fbx", Options(deform_only=True))
+
+
+def test_in_place_holds_the_body_and_not_the_root(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("unreal")
+    retarget(result, found.rig, mapped(rig_bones(found.rig))[1])
+    before = heads(found.rig, FRAMES)
+    export_motion(found.rig, tmp_path / "rig.fbx", "fbx", Options(in_place=True))
+    _, back = heads_by_ufbx(tmp_path / "rig.fbx")
+    way = before["pelvis"] - before["pelvis"][0]
+    assert np.abs(way[:, :2]).max() > 0.5
+    way[:, 2] = 0
+    assert np.abs(back["root"] - before["root"]).max() < 1e-4
+    assert np.abs(back["ik_foot_l"] - before["ik_foot_l"]).max() < 1e-4
+    for name in ("pelvis", "head", "ball_r", "upperarm_twist_01_l"):
+        assert np.abs(back[name] - (before[name] - way)).max() < 1e-3, name
+
+
+def test_the_retargeted_strips_frames_and_what_plays_with_it(result, tmp_path: Path) -> None:  # noqa: F811
+    """A strip that was moved; a track above it that nods; one beside it that is muted."""
+    found = character("vrm")
+    rig = found.rig
+    retarget(result, rig, mapped(rig_bones(rig))[1])
+    track = rig.animation_data.nla_tracks[-1]
+    strip = track.strips[0]
+    strip.frame_start, strip.frame_end = 101, 124
+    for name, mute in (("Nod", False), ("Other", True)):
+        head = rig.pose.bones["J_Bip_C_Head" if name == "Nod" else "J_Bip_C_Hips"]
+        head.rotation_mode = "XYZ"
+        head.rotation_euler = (0.5, 0, 0)
+        head.keyframe_insert("rotation_euler", frame=101)
+        animation = rig.animation_data
+        animation.action.name = name
+        added = animation.nla_tracks.new()
+        added.strips.new(name, 101, animation.action).extrapolation = "HOLD"
+        added.mute = mute
+        animation.action = None
+    frames = range(101, 125)
+    expected = heads(rig, frames)
+    export_motion(rig, tmp_path / "rig.fbx", "fbx")
+    times, back = heads_by_ufbx(tmp_path / "rig.fbx")
+    assert times == pytest.approx((np.array(frames) - 1) / 30, abs=1e-6)
+    assert all(np.abs(back[name] - expected[name]).max() < 1e-3 for name in back)
+
+
+def test_what_cannot_be_exported_is_a_message(result, tmp_path: Path) -> None:  # noqa: F811
+    rig = character("mixamo").rig
+    path = tmp_path / "rig.fbx"
+    with pytest.raises(JumpsError, match="Rig has no motion of a JUMPS result; retarget one"):
+        export_motion(rig, path)
+    retarget(result, rig, mapped(rig_bones(rig))[1])
+    with pytest.raises(JumpsError, match=r"the name must end in \.glb"):
+        export_motion(rig, path, "glb")
+    with pytest.raises(JumpsError, match="TRC holds the 28 joints, which the result has"):
+        export_motion(rig, tmp_path / "rig.trc", "trc")
+    rig.hide_viewport = True
+    with pytest.raises(JumpsError, match="Rig is disabled in viewports and doesn't move"):
+        export_motion(rig, path)
+    rig.hide_viewport = False
+    rig.scale = (0.01, 0.02, 0.01)
+    with pytest.raises(JumpsError, match="its scale differs between its axes; apply its scale"):
+        export_motion(rig, path)
+    rig.scale = (-0.01, 0.01, 0.01)
+    with pytest.raises(JumpsError, match="Rig is mirrored"):
+        export_motion(rig, path)
+    rig.scale = (0.01,) * 3
+    track = rig.animation_data.nla_tracks[-1]
+    track.mute = True
+    with pytest.raises(JumpsError, match=f"the track {track.name} is muted; unmute it"):
+        export_motion(rig, path)
+    assert list(tmp_path.iterdir()) == []
+    assert len(bpy.data.scenes) == 1
