@@ -222,6 +222,11 @@ def _call(stage: Scene, path: Path, operator: Callable[..., set[str]], **options
             outcome = operator("EXEC_DEFAULT", filepath=str(path), check_existing=False, **options)
         except RuntimeError as error:
             raise JumpsError(f"{path}: could not be written ({_reason(error)}).") from error
+        except AttributeError as error:  # what an operator that isn't there raises
+            raise JumpsError(
+                "Blender's own exporter for this format is disabled; enable it in the "
+                "preferences, under Add-ons."
+            ) from error
     if outcome != {"FINISHED"} or not path.stat().st_size:
         raise JumpsError(f"{path}: could not be written.")
 

@@ -45,7 +45,7 @@ def clip_steps(
     motion = yield from sample_motion(scene, take_of(result), options, piece)
     order = joint_bones(by_uid(bpy.data.objects, motion.armature))
     return SpaceClip(
-        positions=motion.matrices[:, order, :3, 3] * metres,
+        positions=motion.matrices[..., :3, 3][:, order] * metres,
         times=(motion.frames - motion.frames[0]) / fps,
         state=state,
         camera=seen,
