@@ -12,7 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..files import written_whole
-from ..skeletons import JOINTS
+from ..skeletons import JOINTS, joint_index
 from .space import CONTACTS, SpaceSequence, StillCamera
 
 VERSION = 1
@@ -76,6 +76,14 @@ def clip_of(space: SpaceSequence) -> SpaceClip:
         camera=space.camera,
         height=space.height,
     )
+
+
+def in_place(clip: SpaceClip) -> SpaceClip:
+    """The same with the pelvis over where it is in the first frame; up and down it still moves."""
+    path = clip.positions[:, joint_index("pelvis"), :2]
+    positions = clip.positions.copy()
+    positions[..., :2] -= (path - path[0])[:, None]
+    return replace(clip, positions=positions)
 
 
 def write_space(clip: SpaceClip, path: str | os.PathLike[str]) -> None:

@@ -273,3 +273,52 @@ def test_what_cannot_be_exported_is_a_message(result, tmp_path: Path) -> None:  
         export_motion(rig, path)
     assert list(tmp_path.iterdir()) == []
     assert len(bpy.data.scenes) == 1
+
+
+@pytest.mark.usefixtures("extension")
+def test_the_operator_does_what_the_function_does(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("unreal")
+    settings = bpy.context.scene.jumps
+    settings.export_of = "RIG"
+    operator = bpy.ops.jumps.export_motion
+    assert not operator.poll()
+    settings.rig = found.rig
+    with pytest.raises(RuntimeError, match="Rig has no motion of a JUMPS result"):
+        operator(filepath=str(tmp_path / "a.bvh"))
+    bpy.context.view_layer.objects.active = result.root
+    assert bpy.ops.jumps.retarget() == {"FINISHED"}
+    assert settings.export_format == "fbx"
+    settings.export_format = "bvh"
+    settings.in_place = settings.deform_only = True
+    assert operator(filepath=str(tmp_path / "a.bvh")) == {"FINISHED"}
+    export_motion(found.rig, tmp_path / "b.bvh", "bvh", Options(in_place=True, deform_only=True))
+    assert (tmp_path / "a.bvh").read_text() == (tmp_path / "b.bvh").read_text()
+    with pytest.raises(RuntimeError, match=r"a\.fbx: the name must end in \.bvh"):
+        operator(filepath=str(tmp_path / "a.fbx"))
+    settings.export_of, settings.export_format = "RESULT", "json"
+    assert operator(filepath=str(tmp_path / "a.json")) == {"FINISHED"}
+    export_motion(result, tmp_path / "b.json", "json", Options(in_place=True))
+    assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
+
+
+def test_a_disabled_exporter_is_a_message(result, tmp_path: Path) -> None:  # noqa: F811
+    import addon_utils
+
+    addon_utils.disable("io_scene_gltf2")
+    try:
+        with pytest.raises(JumpsError, match="exporter for this format is disabled; enable it"):
+            export_motion(result, tmp_path / "a.glb", "glb")
+    finally:
+        addon_utils.enable("io_scene_gltf2")
+    assert list(tmp_path.iterdir()) == []
+    assert len(bpy.data.scenes) == 1
+
+
+def test_bvh_names_have_no_spaces(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("vrm")
+    _, bones = mapped(rig_bones(found.rig))
+    retarget(result, found.rig, bones)
+    found.rig.data.bones["J_Bip_L_Hand"].name = "Bip001 L Hand"
+    export_motion(found.rig, tmp_path / "a.bvh", "bvh")
+    assert "\tJOINT Bip001_L_Hand\n" in (tmp_path / "a.bvh").read_text()
+    assert "Bip001 L Hand" in found.rig.data.bones
