@@ -192,7 +192,6 @@ def _write_usd(stage: Scene, path: Path) -> None:
         path,
         bpy.ops.wm.usd_export,
         export_animation=True,
-        visible_objects_only=False,
         export_armatures=True,
         export_textures_mode="KEEP",  # one file, and no folder beside it
         export_custom_properties=False,

@@ -287,9 +287,9 @@ from jumps_blender.scene.export import export_motion
 from jumps_blender.skeletons import JOINTS
 from tests.blender.walker import walker
 
-def joints(armature):
+def joints(armature, first=1):
     rows = []
-    for frame in range(1, 31):
+    for frame in range(first, first + 30):
         bpy.context.scene.frame_set(frame)
         rows.append([armature.matrix_world @ armature.pose.bones[name].head for name in JOINTS])
     return np.array(rows)
@@ -298,13 +298,27 @@ bpy.ops.wm.read_factory_settings(use_empty=True)
 result = animate(walker(30))
 expected = joints(result.armature)
 export_motion(result, sys.argv[2])
-for importer in (bpy.ops.import_scene.fbx, bpy.ops.wm.fbx_import):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    importer(filepath=sys.argv[2])
-    (armature,) = bpy.data.objects
-    assert tuple(armature.scale) == (1, 1, 1), armature.scale
+beside = sys.argv[2].removesuffix("fbx")
+for kind in ("glb", "usd", "bvh"):
+    export_motion(result, beside + kind, kind)
+
+def check(first=1):
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    assert np.allclose(armature.matrix_world.to_scale(), 1), armature.scale
     assert len(armature.data.bones) == 28
-    assert np.abs(joints(armature) - expected).max() < 1e-3
+    assert np.abs(joints(armature, first) - expected).max() < 1e-3
+
+for ending, importer, options, first in (
+    ("fbx", bpy.ops.import_scene.fbx, {}, 1),
+    ("fbx", bpy.ops.wm.fbx_import, {}, 1),
+    ("glb", bpy.ops.import_scene.gltf, {}, 0),
+    ("usd", bpy.ops.wm.usd_import, {}, 1),
+    ("bvh", bpy.ops.import_anim.bvh, {"global_scale": 0.01}, 1),
+):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    importer(filepath=beside + ending, **options)
+    check(first)
 print("animated in", bpy.app.version_string)
 sys.stdout.flush()
 os._exit(0)
