@@ -73,7 +73,8 @@ class Take:
 
     title: what the file calls the animation
     frames: first and last scene frame
-    travels: the bone whose way over the ground is the body's
+    travels: the bone whose way over the ground is the body's, then others that go the same way,
+        such as IK controls
     is_users: a rig of the user's, whose object's rotation counts as part of its rest pose
     only_pointed: bones point where they should, but are not yet turned about themselves
     """
@@ -81,7 +82,7 @@ class Take:
     armature: Object
     title: str
     frames: tuple[int, int]
-    travels: str
+    travels: tuple[str, ...]
     is_users: bool
     only_pointed: bool
 
@@ -114,12 +115,11 @@ def take_of(source: Result | Object) -> Take:
         armature = source.armature
         pelvis = next(bone.name for bone in armature.pose.bones if bone.parent is None)
         pointed = bool(source.lifter) and not is_baked(source)
-        return Take(armature, source.root.name, source.frame_range, pelvis, False, pointed)
+        return Take(armature, source.root.name, source.frame_range, (pelvis,), False, pointed)
     if source.hide_viewport:
         raise JumpsError(f"{source.name} is disabled in viewports and doesn't move; enable it.")
     frames, action = _retargeted(source)
-    moved = _moved(source, action)
-    return Take(source, action.name, frames, moved, True, False)
+    return Take(source, action.name, frames, _moved(source, action), True, False)
 
 
 def _retargeted(rig: Object) -> tuple[tuple[int, int], bpy.types.Action]:
@@ -137,8 +137,8 @@ def _retargeted(rig: Object) -> tuple[tuple[int, int], bpy.types.Action]:
     raise JumpsError(f"{rig.name} has no motion of a JUMPS result; retarget one to it first.")
 
 
-def _moved(rig: Object, action: bpy.types.Action) -> str:
-    """The bone nearest the root that the action moves: the hips, or what carries them."""
+def _moved(rig: Object, action: bpy.types.Action) -> tuple[str, ...]:
+    """The bones that the action moves; first the one that carries most: the hips, or a root."""
     paths = {
         curve.data_path
         for slot in action.slots
@@ -148,7 +148,8 @@ def _moved(rig: Object, action: bpy.types.Action) -> str:
     moved = [bone for bone in rig.pose.bones if bone.path_from_id("location") in paths]
     if not moved:
         raise JumpsError(f"{rig.name}: the action {action.name} moves no bone; retarget it again.")
-    return str(min(moved, key=lambda bone: len(bone.parent_recursive)).name)
+    moved.sort(key=lambda bone: -len(bone.children_recursive))
+    return tuple(bone.name for bone in moved)
 
 
 def sample_motion(
@@ -185,15 +186,15 @@ def sample_motion(
     return Motion(uid, scene_uid, title, is_users, frames, matrices, world[0])
 
 
-def _hold(armature: Object, matrices: NDArray[np.float64], travels: str) -> None:
-    """Take the bone's way over the ground from it and from all below it, in place."""
+def _hold(armature: Object, matrices: NDArray[np.float64], travels: tuple[str, ...]) -> None:
+    """Take the first bone's way over the ground from all of them and what is below them."""
     bones = armature.pose.bones
     places = matrices[..., :2, 3]
-    path = places[:, bones.find(travels)].copy()
+    path = places[:, bones.find(travels[0])].copy()
     below = [
         index
         for index, bone in enumerate(bones)
-        if travels in (bone.name, *(each.name for each in bone.parent_recursive))
+        if not {bone.name, *(each.name for each in bone.parent_recursive)}.isdisjoint(travels)
     ]
     places[:, below] -= (path - path[0])[:, None]
 

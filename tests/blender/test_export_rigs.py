@@ -219,6 +219,24 @@ def test_in_place_holds_the_body_and_not_the_root(result, tmp_path: Path) -> Non
         assert np.abs(back[name] - (before[name] - way)).max() < 1e-3, name
 
 
+def test_in_place_holds_ik_controls_too(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("unreal")
+    action = retarget(result, found.rig, mapped(rig_bones(found.rig))[1])
+    bag = action.layers[0].strips[0].channelbag(action.slots[0])
+    curve = bag.fcurves.new('pose.bones["ik_foot_l"].location', index=1)
+    for frame, value in ((1, 0.0), (24, 0.1)):
+        curve.keyframe_points.insert(frame, value)
+    before = heads(found.rig, FRAMES)
+    export_motion(found.rig, tmp_path / "rig.fbx", "fbx", Options(in_place=True))
+    _, back = heads_by_ufbx(tmp_path / "rig.fbx")
+    way = before["pelvis"] - before["pelvis"][0]
+    way[:, 2] = 0
+    for name in ("pelvis", "ik_foot_l"):
+        assert np.abs(back[name] - (before[name] - way)).max() < 1e-3, name
+    for name in ("root", "ik_foot_r"):
+        assert np.abs(back[name] - before[name]).max() < 1e-4
+
+
 def test_the_retargeted_strips_frames_and_what_plays_with_it(result, tmp_path: Path) -> None:  # noqa: F811
     """A strip that was moved; a track above it that nods; one beside it that is muted."""
     found = character("vrm")
