@@ -11,7 +11,7 @@ from .operators import settings
 from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from .operators.clear_result import JUMPS_OT_clear_result
-from .operators.export_fbx import JUMPS_OT_export_fbx, JUMPS_OT_write_fbx
+from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
 from .operators.install_runtime import (
     JUMPS_OT_check_runtime,
@@ -46,8 +46,8 @@ _CLASSES = (
     JUMPS_OT_bake_to_armature,
     JUMPS_OT_map_rig,
     JUMPS_OT_retarget,
-    JUMPS_OT_export_fbx,
-    JUMPS_OT_write_fbx,
+    JUMPS_OT_export_motion,
+    JUMPS_OT_write_motion,
     JUMPS_OT_select_result,
     JUMPS_OT_rerun_result,
     JUMPS_OT_clear_result,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import ctypes
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -28,29 +29,53 @@ from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
 from .keypoints.space import SpaceSequence
+from .keypoints.space_files import check_c3d, clip_of, in_place, write_space
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
 from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
 from .model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
 
 if TYPE_CHECKING:
+    from bpy.types import Object
+
     from .model_runtime.evaluation import Protocol
     from .scene.footage import Footage
+    from .scene.result import Result
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_GLTF = "io_scene_gltf2.blender.exp.export"  # a part of Blender's
+_RESOURCES = "jumps-resources-"
+# What `animate` writes, and how such files' names end.
+_MOTION = {"fbx": (".fbx",), "glb": (".glb",), "usd": (".usdc", ".usda", ".usd"), "bvh": (".bvh",)}
+_JOINTS = {"json": (".json",), "npz": (".npz",), "trc": (".trc",), "c3d": (".c3d",)}
+_OUTPUTS = {"blend": (".blend",), **_MOTION, **_JOINTS, "preview": (".png", ".mp4")}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    code = 0
     try:
         arguments.run(arguments)
     except JumpsError as error:
         print(f"jumps: {error}", file=sys.stderr)
-        return 2
+        code = 2
     except KeyboardInterrupt:
         print("jumps: stopped.", file=sys.stderr)
-        return 130
-    return 0
+        code = 130
+    if _GLTF in sys.modules:
+        atexit.register(_end, code)
+    return code
+
+
+def _end(code: int) -> None:
+    """End the process before Python takes Blender apart: with glTF and torch that never ends."""
+    import bpy
+
+    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+    _remove_resources()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(animate)
     animate.add_argument("--blend", type=Path, help="Blender file to write")
     animate.add_argument("--fbx", type=Path, help="FBX file to write, for game engines")
+    animate.add_argument("--glb", type=Path, help="glTF file to write")
+    animate.add_argument("--usd", type=Path, help="USD file to write (.usdc, .usda or .usd)")
+    animate.add_argument("--bvh", type=Path, help="BVH file to write")
+    animate.add_argument("--json", type=Path, help="the 28 joints as JSON")
+    animate.add_argument("--npz", type=Path, help="the 28 joints as NPZ")
+    animate.add_argument("--trc", type=Path, help="the 28 joints as markers, for OpenSim")
+    animate.add_argument("--c3d", type=Path, help="the 28 joints as markers; needs package c3d")
     animate.add_argument("--preview", type=Path, help="picture (.png) or film (.mp4) to write")
     animate.add_argument(
         "--height",
@@ -108,6 +140,25 @@ def _parser() -> argparse.ArgumentParser:
         help="the video, or one of its numbered images: shown behind the camera and the preview",
     )
     animate.add_argument("--no-foot-lock", action="store_true", help="let standing feet slide")
+    animate.add_argument(
+        "--fbx-for",
+        default="generic",
+        choices=("generic", "unreal", "unity"),
+        help="whose units and axes the FBX has (default: generic)",
+    )
+    animate.add_argument(
+        "--in-place", action="store_true", help="the body stays over where it begins"
+    )
+    animate.add_argument(
+        "--rig",
+        type=_rig,
+        metavar="FILE.blend[:OBJECT]",
+        help="put the motion on this armature, and write its own; needs --lift",
+    )
+    animate.add_argument("--meshes", action="store_true", help="the rig's meshes too")
+    animate.add_argument(
+        "--deform-only", action="store_true", help="of the rig only bones that deform"
+    )
     animate.set_defaults(run=_animate)
 
     evaluate = commands.add_parser("evaluate", help="measure an engine on motion capture")
@@ -200,6 +251,15 @@ def _count_from(least: int) -> Callable[[str], int]:
         return int(value)
 
     return count
+
+
+def _rig(text: str) -> tuple[Path, str]:
+    """A .blend and the name of an object in it, empty where none is given."""
+    end = text.lower().rfind(".blend:")
+    path, name = (text, "") if end < 0 else (text[: end + 6], text[end + 7 :])
+    if not path.lower().endswith(".blend"):
+        raise argparse.ArgumentTypeError(f"{text} is not a .blend, or FILE.blend:OBJECT")
+    return Path(path), name
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -359,10 +419,9 @@ def _upsample(arguments: argparse.Namespace) -> None:
 
 
 def _animate(arguments: argparse.Namespace) -> None:
-    outputs = (arguments.blend, arguments.fbx, arguments.preview)
-    if not any(outputs):
-        raise JumpsError("Nothing to write: name --blend, --fbx or --preview.")
-    for path, suffixes in zip(outputs, ((".blend",), (".fbx",), (".png", ".mp4")), strict=True):
+    outputs = [getattr(arguments, name) for name in _OUTPUTS]
+    _check_animate(arguments)
+    for path, suffixes in zip(outputs, _OUTPUTS.values(), strict=True):
         _check_writable(path, suffixes, arguments.input)
     footage = _open_footage(arguments.footage) if arguments.footage else None
     track, sequence = _run_engine(arguments, footage)
@@ -380,13 +439,22 @@ def _animate(arguments: argparse.Namespace) -> None:
             )
     if footage is not None:
         _check_footage(footage, sequence, space)
-    with _all_or_none(outputs) as (blend, fbx, preview):
+    with _all_or_none(outputs) as temporary:
+        targets = {
+            name: path for name, path in zip(_OUTPUTS, temporary, strict=True) if path is not None
+        }
+        for name in _JOINTS.keys() & targets.keys():
+            if space is None:
+                write_sequence(sequence, targets[name])
+            else:
+                clip = clip_of(space)
+                write_space(in_place(clip) if arguments.in_place else clip, targets[name])
         seen = None
-        if blend or fbx or space is not None:
+        if {"blend", *_MOTION} & targets.keys() or (space is not None and "preview" in targets):
             with _blender_silent():
-                seen = _build_scene(sequence, space, footage, arguments.height, blend, fbx)
-        if preview:
-            _write_preview(track, sequence, space, footage, seen, preview)
+                seen = _build_scene(sequence, space, footage, arguments, targets)
+        if "preview" in targets:
+            _write_preview(track, sequence, space, footage, seen, targets["preview"])
     for path in filter(None, outputs):
         _say(f"jumps: wrote {path}")
 
@@ -451,6 +519,23 @@ def _write_preview(
         write_preview(track, sequence, path, progress, scenery)
 
 
+def _check_animate(arguments: argparse.Namespace) -> None:
+    """Refuse before the work what can't be done after it."""
+    if not any(getattr(arguments, name) for name in _OUTPUTS):
+        names = [f"--{name}" for name in _OUTPUTS]
+        raise JumpsError(f"Nothing to write: name {', '.join(names[:-1])} or {names[-1]}.")
+    for name in ("trc", "c3d", "rig"):
+        if getattr(arguments, name) and not arguments.lift:
+            raise JumpsError(f"--{name} needs --lift: a flat result has no depth.")
+    for name in ("meshes", "deform_only"):
+        if getattr(arguments, name) and not arguments.rig:
+            raise JumpsError(f"--{name.replace('_', '-')} needs --rig.")
+    if arguments.c3d:
+        check_c3d()
+    if arguments.rig and not arguments.rig[0].is_file():
+        raise JumpsError(f"{arguments.rig[0]}: there is no such file.")
+
+
 @contextmanager
 def _all_or_none(paths: Sequence[Path | None]) -> Iterator[list[Path | None]]:
     """Temporary paths that become ``paths`` together when the block succeeds.
@@ -479,11 +564,21 @@ def _blender_silent() -> Iterator[None]:
     try:
         yield
     finally:
-        # Operators' reports go through Python's own buffer, and would come out later otherwise.
+        # Operators' reports go through Python's own buffer, and what Blender's C++ says through
+        # that of C; they would come out later otherwise.
         sys.stdout.flush()
+        with suppress(OSError, TypeError, AttributeError):  # Windows has no such handle
+            ctypes.CDLL(None).fflush(None)
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
+
+
+def _remove_resources() -> None:
+    """Remove the folder that Blender had for settings, where it is one of ours."""
+    folder = Path(os.environ.get("BLENDER_USER_RESOURCES", ""))
+    if folder.name.startswith(_RESOURCES) and folder.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_blender() -> None:
@@ -491,14 +586,13 @@ def _import_blender() -> None:
     try:
         # Settings and caches of a Blender that the user may have are left alone.
         if "BLENDER_USER_RESOURCES" not in os.environ:
-            resources = tempfile.mkdtemp(prefix="jumps-")
-            atexit.register(shutil.rmtree, resources, ignore_errors=True)
-            os.environ["BLENDER_USER_RESOURCES"] = resources
+            os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix=_RESOURCES)
+            atexit.register(_remove_resources)
         import bpy
     except ImportError as error:
         raise JumpsError(
             f"The Python package bpy cannot be imported ({error}); install it with "
-            "'pip install bpy' for .blend and .fbx files, footage, and previews of what is lifted."
+            "'pip install bpy' for Blender's files and formats, footage, and previews in 3D."
         ) from error
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
@@ -507,22 +601,32 @@ def _build_scene(
     sequence: PoseSequence,
     space: SpaceSequence | None,
     footage: Footage | None,
-    height: float,
-    blend: Path | None,
-    fbx: Path | None,
+    arguments: argparse.Namespace,
+    targets: dict[str, Path],
 ) -> NDArray | None:
-    """Make the scene and its files; pixels (F, 28, 2) at which its camera sees what was lifted."""
+    """Animate in Blender and write the files of ``_MOTION`` and .blend among the targets.
+
+    Returns pixels (F, 28, 2) at which the scene's camera sees what was lifted.
+    """
     _import_blender()
     from .scene.animate import animate
-    from .scene.export import export_fbx, save_blend
+    from .scene.export import export_motion, save_blend
     from .scene.reprojection import reprojection, seen_through_camera
+    from .scene.stage import Options
 
+    rig = _open_rig(*arguments.rig) if arguments.rig else None
     with _progress("animating") as progress:
-        result = animate(sequence, space, footage=footage, height=height, progress=progress)
-    if blend:
-        save_blend(blend)
-    if fbx:
-        export_fbx(result, fbx)
+        result = animate(
+            sequence, space, footage=footage, height=arguments.height, progress=progress
+        )
+    if rig is not None:
+        _put_on(rig, result)
+    if "blend" in targets:
+        save_blend(targets["blend"])
+    options = Options(arguments.in_place, arguments.meshes, arguments.deform_only)
+    for name in _MOTION.keys() & targets.keys():
+        preset = "" if name != "fbx" or arguments.fbx_for == "generic" else f"_{arguments.fbx_for}"
+        export_motion(rig or result, targets[name], name + preset, options)
     if space is None:
         return None
     with _progress("looking through the camera") as progress:
@@ -530,6 +634,42 @@ def _build_scene(
         seen = seen_through_camera(result, sequence, size, progress=progress)
     _say(f"jumps: {reprojection(seen, sequence, size)}")
     return seen
+
+
+def _put_on(rig: Object, result: Result) -> None:
+    from .scene.retarget import retarget, rig_bones
+    from .skeletons.rig_maps import mapped, problems
+
+    bones = rig_bones(rig)
+    family, found = mapped(bones)
+    _say(f"jumps: bones of {rig.name}: {family}.")
+    wrong = problems(found, bones)
+    if wrong:
+        raise JumpsError(f"{rig.name}: {wrong[0]}")
+    retarget(result, rig, found)
+
+
+def _open_rig(path: Path, name: str) -> Object:
+    """Open a .blend, running none of its scripts; its armature of that name, or its only one."""
+    import bpy
+
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
+        raise JumpsError(f"{path}: cannot be opened ({reason}).") from error
+    rigs = {
+        item.name: item
+        for item in sorted(bpy.context.scene.objects, key=lambda each: each.name)
+        if item.type == "ARMATURE" and "jumps_result" not in item
+    }
+    there = f"its armatures: {', '.join(rigs)}" if rigs else "its scene has no armature"
+    if name and name not in rigs:
+        raise JumpsError(f"{path}: no armature {name}; {there}.")
+    if not name and len(rigs) != 1:
+        choose = f"; name one as {path}:OBJECT" if rigs else ""
+        raise JumpsError(f"{path}: {there}{choose}.")
+    return rigs[name] if name else next(iter(rigs.values()))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from .sequence import PoseSequence
 
+# The parts of the feet that may stand: heels, by their ankles, and the balls and toes together.
+CONTACTS = ("l_ankle", "l_toe", "r_ankle", "r_toe")
+
 
 @dataclass(frozen=True)
 class Lens:
@@ -89,8 +92,7 @@ class SpaceSequence:
     positions: float32 (F, 28, 3), metres, world axes: z up, the floor at 0; a still camera looks
         along +y, and the first frame's pelvis is over the origin; a moving one has its own world
     uncertainty: float32 (F, 28), metres, one standard deviation along each axis
-    contact: float32 (F, 4), probability that the parts of the feet stand, in the order of
-        ``model_runtime.contacts.CONTACTS``
+    contact: float32 (F, 4), probability that the parts of the feet stand, as ``CONTACTS``
     height: the person's standing height, metres
     lifter: the weights' identity, such as "lift 1a2b3c4d"
     """

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..keypoints.space import CONTACTS
 from ..skeletons import joint_index
 
-# Heels, by their ankles, and the balls and toes together.
-CONTACTS = ("l_ankle", "l_toe", "r_ankle", "r_toe")
 # What of the foot is on the floor while a part of it stands, and how high its joint then is:
 # medians over the CMU subjects.
 SOLES = tuple(

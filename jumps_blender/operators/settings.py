@@ -23,6 +23,7 @@ from ..keypoints import FORMATS
 from ..keypoints.track import MIN_CONFIDENCE
 from ..model_runtime import ENGINES
 from ..model_runtime.space import USUAL_FOCAL
+from ..scene.export import FORMATS as EXPORT_FORMATS
 from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
 from ..scene.retarget import CHAINS, DRIVEN, rig_bones
 from ..skeletons.rig_maps import mapped
@@ -248,6 +249,36 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     slots: CollectionProperty(
         type=JUMPS_PG_slot, name="Bones", description="Which of the rig's bones is which part"
+    )
+    export_of: EnumProperty(
+        name="Export",
+        description="Whose motion is written",
+        items=[
+            ("RESULT", "Result", "The chosen result's own armature, or its joints"),
+            ("RIG", "Rig", "Your character, with the motion that was retargeted to it"),
+        ],
+    )
+    export_format: EnumProperty(
+        name="Format",
+        translation_context="JUMPS",
+        description="What the file is for; decides its unit, its axes and what it holds",
+        items=[(name, kind.title, kind.words) for name, kind in EXPORT_FORMATS.items()],
+    )
+    in_place: BoolProperty(
+        name="In Place",
+        description="Let the body stay over the place where it begins; up and down it still moves",
+        default=False,
+    )
+    export_meshes: BoolProperty(
+        name="Meshes",
+        description="Write the meshes that the rig deforms, too",
+        default=False,
+    )
+    deform_only: BoolProperty(
+        name="Only Deform Bones",
+        description="Leave out bones that deform nothing and have none below them that do, such as "
+        "controls",
+        default=False,
     )
     preview: StringProperty(
         name="Preview",

@@ -1,113 +1,109 @@
-"""Whole files out of the scene: FBX for game engines, and .blend."""
+"""Whole files out of the scene: motion for engines and other programs, and .blend."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
-import numpy as np
 from bpy.types import Object, Scene
 from bpy_extras.io_utils import axis_conversion
+from io_anim_bvh import export_bvh  # type: ignore[import-not-found]
 from io_scene_fbx import export_fbx_bin  # type: ignore[import-not-found]
 from mathutils import Matrix
-from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..files import written_whole
-from .bake import (
-    Progress,
-    faced,
-    finished,
-    is_baked,
-    rest_matrices,
-    sample_steps,
-    scratch_scene,
-    write_pose,
-)
-from .result import Result, by_uid
+from ..keypoints.space_files import check_c3d, write_space
+from .bake import Progress, finished
+from .joint_clip import clip_steps
+from .result import Result
+from .stage import Measure, Options, sample_motion, staged, take_of
 
-# Unreal leaves a root node of this name out of the skeleton; any other becomes a stray root bone.
-_ROOT_NAME = "Armature"
-# Both of Blender's FBX importers put time 0 on frame 1.
+# Both of Blender's FBX importers put time 0 on frame 1, and so does whoever counts from 1.
 _FRAME_OF_TIME_0 = 1
-# Metres. They also connect a bone to its parent, and so ignore its location keys, when it rests
-# within 0.1 mm of where they take the parent's tail to be.
-_TAIL_MISSES_CHILD_BY = 0.001
 
 
-def export_fbx(
-    result: Result,
+@dataclass(frozen=True)
+class Format:
+    """A way to write a result's joints, or an armature's motion.
+
+    suffixes: of its files, the usual one first
+    title, words: what it is called and for whom it is
+    write: writes an armature's motion, which a scene shows, to a path; None where a format knows
+        joints alone
+    measure: what that scene is set up in
+    """
+
+    suffixes: tuple[str, ...]
+    title: str
+    words: str
+    write: Callable[[Scene, Path], None] | None = None
+    measure: Measure = field(default_factory=Measure)
+
+
+def export_motion(
+    source: Result | Object,
     path: str | os.PathLike[str],
+    format: str = "fbx",  # noqa: A002
+    options: Options | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write the armature with its motion, and nothing else, as a binary FBX.
+    """Write an armature with its motion, or a result's joints, as one of ``FORMATS``.
 
-    What is written is what the scene shows on each whole frame of the clip, baked or not, with
-    the root's placement in the motion. The file is in metres (UnitScaleFactor 100) whatever the
-    scene's unit is, so that no object needs a scale; its bones rest in the A-pose, and frame n of
-    the scene is at time n - 1. The user's scene is left as it was.
+    source: a result, or the user's rig with a result's motion on it
 
-    Raises JumpsError when the file cannot be written; then nothing is left of it.
+    What is written is what the scene shows on each whole frame, baked or not, with the placement
+    of the root, or of the rig's object, in the motion. Lengths are real ones, whatever the scene's
+    unit is; no object has a scale. The user's scene is left as it was.
+
+    Raises JumpsError when there is nothing to write, or the file cannot be written; then nothing
+    is left of it.
     """
-    finished(export_steps(bpy.context.scene, result, path, piece=10**9), progress)
+    steps = export_steps(bpy.context.scene, source, path, format, options, piece=10**9)
+    finished(steps, progress)
 
 
 def export_steps(
-    scene: Scene, result: Result, path: str | os.PathLike[str], piece: int = 0
-) -> Generator[float, None, None]:
-    """The same in pieces; yields the share done. The last piece writes the file: it takes longest.
-
-    Between pieces the user may undo, rename or delete anything: JumpsError when the armature or
-    the scene is gone.
-    """
-    first, last = result.frame_range
-    frames = np.arange(first, last + 1)
-    uid, scene_uid, title = result.armature.session_uid, scene.session_uid, result.root.name
-    only_pointed = bool(result.lifter) and not is_baked(result)
-    matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
-    scene, armature = by_uid(bpy.data.scenes, scene_uid), by_uid(bpy.data.objects, uid)
-    if only_pointed:
-        matrices = faced(armature, matrices)
-    _write(scene, armature, title, frames, matrices, world, path)
-
-
-def _write(
     scene: Scene,
-    armature: Object,
-    title: str,
-    frames: NDArray[np.int64],
-    matrices: NDArray[np.float64],
-    world: NDArray[np.float64],
+    source: Result | Object,
     path: str | os.PathLike[str],
-) -> None:
-    """Write sampled motion (see ``sample_pose``) of a scene's armature; ``title`` names it."""
-    first = frames[0]
-    metres = scene.unit_settings.scale_length
-    placed = world[:, None] @ matrices
-    placed[..., :3, 3] *= metres
-    size = float(np.linalg.norm(world[0, :3, :3], axis=0).mean()) * metres
+    format: str = "fbx",  # noqa: A002
+    options: Options | None = None,
+    piece: int = 0,
+) -> Generator[float, None, None]:
+    """The same in pieces; yields the share done.
 
-    with (
-        _stand_in(armature, size) as double,
-        scratch_scene([double]) as stage,
-        written_whole(path) as temporary,
-    ):
-        order = [armature.pose.bones.find(bone.name) for bone in double.pose.bones]
-        action = bpy.data.actions.new(_ROOT_NAME)
-        try:
-            # The exporter takes the pose of the current frame for the skeleton's rest: one frame
-            # before the motion, outside the exported range, the bones are at rest.
-            shifted = np.concatenate(([first - 1], frames)) - _FRAME_OF_TIME_0
-            rest = _tilted(rest_matrices(double), [bone.length for bone in double.pose.bones])[None]
-            write_pose(action, double, shifted, np.concatenate((rest, placed[:, order])))
-            _set_stage(stage, scene, shifted, title)
-            _run_exporter(stage, temporary)
-        finally:
-            bpy.data.actions.remove(action)
+    The last piece writes the file and takes longest: Blender's exporters work in one go. Between
+    pieces the user may undo, rename or delete anything: JumpsError when the armature or the scene
+    is gone.
+    """
+    options = options or Options()
+    kind = FORMATS[format]
+    check_suffix(path, kind.suffixes)
+    if kind.write is None:
+        if not isinstance(source, Result):
+            raise JumpsError(
+                f"{kind.title} holds the 28 joints, which the result has, not the rig."
+            )
+        if format == "c3d":
+            check_c3d()
+        clip = yield from clip_steps(scene, source, options, piece)
+        write_space(clip, path)
+        return
+    motion = yield from sample_motion(scene, take_of(source), options, piece)
+    with staged(motion, options, kind.measure) as stage, written_whole(path) as temporary:
+        kind.write(stage, temporary)
+
+
+def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> None:
+    """Raise JumpsError where a file's name doesn't end as its format's names do."""
+    if Path(path).suffix.lower() not in suffixes:
+        raise JumpsError(f"{path}: the name must end in {' or '.join(suffixes)}.")
 
 
 def save_blend(path: str | os.PathLike[str]) -> None:
@@ -122,53 +118,27 @@ def save_blend(path: str | os.PathLike[str]) -> None:
         try:
             bpy.ops.wm.save_as_mainfile(filepath=str(temporary), compress=True, copy=True)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
-            raise JumpsError(f"{path}: could not be written ({reason}).") from error
+            raise JumpsError(f"{path}: could not be written ({_reason(error)}).") from error
         finally:
             preferences.save_version = versions
 
 
-def _tilted(rest: NDArray[np.float64], lengths: Sequence[float]) -> NDArray[np.float64]:
-    """Turn each bone about its z axis, by less than a degree for most, keeping its head.
+def _reason(error: RuntimeError) -> str:
+    """What an operator of Blender's has reported."""
+    return str(error).strip().splitlines()[-1].removeprefix("Error: ")
 
-    rest: (B, 4, 4); lengths: (B,), metres
+
+def _write_fbx(
+    stage: Scene, path: Path, *, is_turned: bool = False, centimetres: bool = False
+) -> None:
+    """Blender's own exporter, as a function: its operator turns a full disk into a traceback.
+
+    is_turned: the scene's data have y up already; otherwise the armature's node turns them
+    centimetres: of which the file then says that it consists; otherwise of metres
     """
-    angles = np.arcsin(np.minimum(_TAIL_MISSES_CHILD_BY / np.array(lengths), 0.1))
-    turns = np.array([Matrix.Rotation(angle, 4, "Z") for angle in angles])
-    return rest @ turns
-
-
-@contextmanager
-def _stand_in(armature: Object, size: float) -> Iterator[Object]:
-    """A copy of the armature, ``size`` times as large, at the world's origin, named for export."""
-    data = armature.data.copy()
-    data.transform(Matrix.Scale(size, 4))
-    data.pose_position = "POSE"
-    double = bpy.data.objects.new("JUMPS export", data)
-    taken = bpy.data.objects.get(_ROOT_NAME)
-    if taken is not None:
-        taken.name = f"{_ROOT_NAME} set aside"
-    double.name = _ROOT_NAME
-    try:
-        yield double
-    finally:
-        bpy.data.objects.remove(double)
-        bpy.data.armatures.remove(data)
-        if taken is not None:
-            taken.name = _ROOT_NAME
-
-
-def _set_stage(stage: Scene, scene: Scene, frames: NDArray[np.integer], title: str) -> None:
-    # The exporter names the animation after the scene.
-    stage.name = title
-    stage.render.fps = scene.render.fps
-    stage.render.fps_base = scene.render.fps_base
-    stage.frame_start, stage.frame_end = int(frames[1]), int(frames[-1])
-    stage.frame_set(int(frames[0]))
-
-
-def _run_exporter(stage: Scene, path: Path) -> None:
-    """Blender's own exporter, as a function: its operator turns a full disk into a traceback."""
+    axes = axis_conversion(to_forward="-Z", to_up="Y").to_4x4()
+    stage.unit_settings.system = "METRIC"
+    stage.unit_settings.scale_length = 0.01 if centimetres else 1.0
     with redirect_stdout(None):
         export_fbx_bin.save_single(
             SimpleNamespace(report=lambda *_: None),
@@ -176,12 +146,14 @@ def _run_exporter(stage: Scene, path: Path) -> None:
             stage.view_layers[0].depsgraph,
             str(path),
             context_objects=list(stage.objects),
-            object_types={"ARMATURE"},
-            global_matrix=axis_conversion(to_forward="-Z", to_up="Y").to_4x4(),
+            object_types={"ARMATURE", "MESH"},
+            global_matrix=Matrix.Identity(4) if is_turned else axes,
             axis_forward="-Z",
             axis_up="Y",
+            # The unit goes into the file's UnitScaleFactor and not onto its nodes.
             apply_unit_scale=True,
             apply_scale_options="FBX_SCALE_ALL",
+            # Bones keep the axes that they have in the character's own export from Blender.
             primary_bone_axis="Y",
             secondary_bone_axis="X",
             add_leaf_bones=False,
@@ -194,3 +166,133 @@ def _run_exporter(stage: Scene, path: Path) -> None:
             bake_anim_step=1.0,
             bake_anim_simplify_factor=0.0,
         )
+
+
+def _write_glb(stage: Scene, path: Path) -> None:
+    _call(
+        stage,
+        path,
+        bpy.ops.export_scene.gltf,
+        export_format="GLB",
+        use_active_scene=True,
+        export_animation_mode="ACTIVE_ACTIONS",
+        export_nla_strips_merged_animation_name=stage.name,
+        export_frame_range=True,
+        export_force_sampling=True,
+        export_optimize_animation_size=False,  # it drops keys that say what the ones before do
+        export_rest_position_armature=True,
+        export_def_bones=False,
+        export_yup=True,
+    )
+
+
+def _write_usd(stage: Scene, path: Path) -> None:
+    _call(
+        stage,
+        path,
+        bpy.ops.wm.usd_export,
+        export_animation=True,
+        export_armatures=True,
+        export_textures_mode="KEEP",  # one file, and no folder beside it
+        export_custom_properties=False,
+        convert_world_material=False,
+    )
+
+
+def _write_bvh(stage: Scene, path: Path) -> None:
+    # A name ends at the first space for many readers.
+    (armature,) = (item for item in stage.objects if item.type == "ARMATURE")
+    for bone in armature.data.bones:
+        bone.name = "_".join(bone.name.split())
+    with redirect_stdout(None):
+        export_bvh.save(
+            SimpleNamespace(object=armature, scene=stage),
+            str(path),
+            frame_start=stage.frame_start,
+            frame_end=stage.frame_end,
+            rotate_mode="ZXY",
+        )
+
+
+def _call(stage: Scene, path: Path, operator: Callable[..., set[str]], **options: object) -> None:
+    """Run an exporter of Blender's that can only be run as an operator, on this scene."""
+    with _shown(stage):
+        try:
+            outcome = operator("EXEC_DEFAULT", filepath=str(path), check_existing=False, **options)
+        except RuntimeError as error:
+            raise JumpsError(f"{path}: could not be written ({_reason(error)}).") from error
+        except AttributeError as error:  # what an operator that isn't there raises
+            raise JumpsError(
+                "Blender's own exporter for this format is disabled; enable it in the "
+                "preferences, under Add-ons."
+            ) from error
+    if outcome != {"FINISHED"} or not path.stat().st_size:
+        raise JumpsError(f"{path}: could not be written.")
+
+
+@contextmanager
+def _shown(stage: Scene) -> Iterator[None]:
+    """Let operators work on a scene; the windows show what they showed, also afterwards."""
+    shown = [(window, window.scene) for window in bpy.context.window_manager.windows]
+    try:
+        with bpy.context.temp_override(scene=stage, view_layer=stage.view_layers[0]):
+            yield
+    finally:
+        for window, scene in shown:
+            if window.scene != scene:
+                window.scene = scene
+
+
+_METRES = Measure(frame_of_time_0=_FRAME_OF_TIME_0)
+FORMATS = {
+    "fbx": Format(
+        (".fbx",),
+        "FBX",
+        "For most programs and engines, Blender, Maya and Godot among them: metres, Y up",
+        _write_fbx,
+        _METRES,
+    ),
+    # Its unit is the centimetre, and by default its importer doesn't convert: in metres the
+    # character would be 1.75 cm tall, and with a scale of 100 on its node, so would its root
+    # motion be. Axes it does convert: what faces -Y here faces +Y there, as its mannequins do.
+    "fbx_unreal": Format(
+        (".fbx",),
+        "FBX for Unreal",
+        "Centimetres without any scale, no root above the rig's own; as Unreal imports unasked",
+        lambda stage, path: _write_fbx(stage, path, centimetres=True),
+        Measure(per_metre=100.0, frame_of_time_0=_FRAME_OF_TIME_0),
+    ),
+    # It converts units (1 m is 1, file scale 1), but shows the rotation that turns z up to y up on
+    # the armature's node as -90 degrees; the exporter's "Apply Transform" breaks armatures. So the
+    # data are turned before. What faces -Y here faces +Z there.
+    "fbx_unity": Format(
+        (".fbx",),
+        "FBX for Unity",
+        "Metres, Y up in the data themselves: every object has scale 1 and no rotation",
+        lambda stage, path: _write_fbx(stage, path, is_turned=True),
+        Measure(y_up=True, frame_of_time_0=_FRAME_OF_TIME_0),
+    ),
+    "glb": Format(
+        (".glb",), "glTF", "For Godot, the web and most viewers: metres, Y up", _write_glb, _METRES
+    ),
+    "usd": Format(
+        (".usdc", ".usda", ".usd"),
+        "USD",
+        "For Omniverse, Houdini and film: metres, Z up, the scene's frame numbers",
+        _write_usd,
+    ),
+    # Motion-capture programs take a BVH's unit for the centimetre and its y for up.
+    "bvh": Format(
+        (".bvh",),
+        "BVH",
+        "For motion-capture programs: the skeleton alone, centimetres, Y up",
+        _write_bvh,
+        Measure(per_metre=100.0, y_up=True, frame_of_time_0=_FRAME_OF_TIME_0),
+    ),
+    "json": Format((".json",), "JSON of Joints", "The 28 joints in metres, Z up, with the camera"),
+    "npz": Format((".npz",), "NPZ of Joints", "The same for NumPy"),
+    "trc": Format((".trc",), "TRC", "The 28 joints as markers, for OpenSim: millimetres, Y up"),
+    "c3d": Format(
+        (".c3d",), "C3D", "The 28 joints as markers, for laboratories: millimetres, Z up"
+    ),
+}

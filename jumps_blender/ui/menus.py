@@ -8,7 +8,7 @@ from bpy.types import Context, Menu
 from ..operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
-from ..operators.export_fbx import JUMPS_OT_export_fbx
+from ..operators.export_motion import JUMPS_OT_export_motion
 from ..operators.import_poses import JUMPS_OT_import_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.retarget_result import JUMPS_OT_retarget
@@ -28,7 +28,7 @@ class JUMPS_MT_object(Menu):
             JUMPS_OT_discard_preview,
             JUMPS_OT_bake_to_armature,
             JUMPS_OT_retarget,
-            JUMPS_OT_export_fbx,
+            JUMPS_OT_export_motion,
             JUMPS_OT_rerun_result,
             JUMPS_OT_clear_result,
         ):

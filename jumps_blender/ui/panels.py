@@ -19,7 +19,7 @@ from ..operators.apply_preview import (
 )
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
-from ..operators.export_fbx import JUMPS_OT_export_fbx, JUMPS_OT_write_fbx
+from ..operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from ..operators.import_poses import JUMPS_OT_import_poses
 from ..operators.install_runtime import (
     JUMPS_OT_install_runtime,
@@ -267,9 +267,19 @@ class JUMPS_PT_export(_SidebarPanel, Panel):
     bl_label = "Export"
 
     def draw(self, context: Context) -> None:
-        column = self.column(_lacking(context))
-        if not draw_running(column, JUMPS_OT_write_fbx):
-            column.operator(JUMPS_OT_export_fbx.bl_idname, icon="EXPORT")
+        settings = context.scene.jumps
+        is_rig = settings.export_of == "RIG"
+        if is_rig:
+            reason = "Choose a rig under Retarget." if settings.rig is None else None
+        else:
+            reason = _lacking(context)
+        self.layout.row().prop(settings, "export_of", expand=True)
+        column = self.column(reason)
+        column.prop(settings, "export_format")
+        for name in ("in_place", *(("export_meshes", "deform_only") if is_rig else ())):
+            column.prop(settings, name)
+        if not draw_running(column, JUMPS_OT_write_motion):
+            column.operator(JUMPS_OT_export_motion.bl_idname, icon="EXPORT")
 
 
 class JUMPS_MT_results(Menu):

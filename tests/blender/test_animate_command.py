@@ -1,7 +1,8 @@
-"""``jumps animate`` writes .blend and .fbx, all or none."""
+"""``jumps animate`` writes all files that it is asked for, or none."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from jumps_blender.scene.result import plane_of, results_in
 from jumps_blender.skeletons import JOINTS
 
 from ..films import write_film
+from .fbx_files import heads_by_ufbx
+from .rigs import character, heads
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = next((ROOT / "examples").glob("*.json"))
@@ -121,3 +124,80 @@ def test_footage_that_cannot_be_read_is_one_line(tmp_path: Path, footage: str) -
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith(f"jumps: {tmp_path / footage}: ")
     assert not (tmp_path / "a.png").exists()
+
+
+def test_every_output_on_a_rig(tmp_path: Path) -> None:
+    """One run; each file holds what the .blend shows of the rig, or the lifted joints."""
+    pytest.importorskip("c3d", reason="the Python package c3d is not installed")
+    character("unreal")
+    rig_file = tmp_path / "manny.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig_file), copy=True)
+    names = ("blend", "fbx", "glb", "usd", "bvh", "json", "npz", "trc", "c3d")
+    outputs = {name: tmp_path / f"a.{name}" for name in names}
+    flags = [each for name, path in outputs.items() for each in (f"--{name}", path)]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    options = ("--lift", "--fps", 25, "--rig", f"{rig_file}:Rig", "--fbx-for", "unreal")
+    extra = ("--meshes", "--deform-only")
+    done = _animate(EXAMPLE, *options, *extra, *flags, scratch=scratch)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "jumps: bones of Rig: unreal." in done.stderr
+    assert list(scratch.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == sorted([*outputs.values(), rig_file, scratch])
+
+    bpy.ops.wm.open_mainfile(filepath=str(outputs["blend"]))
+    frames = range(1, 301)
+    shown = heads(bpy.data.objects["Rig"], frames)
+    times, found = heads_by_ufbx(outputs["fbx"])
+    assert times == pytest.approx(np.arange(300) / 25, abs=1e-6)
+    assert set(shown) - set(found) == {"ik_foot_l", "ik_foot_r"}
+    assert max(np.abs(found[name] - shown[name]).max() for name in found) < 1e-3
+    assert {"Rig", "Body"} <= {item.name for item in bpy.data.objects}
+
+    lifted = json.loads(outputs["json"].read_text())
+    (made,) = results_in(bpy.context.scene)
+    empties = made.empties
+    for frame in (0, 150, 299):
+        bpy.context.scene.frame_set(frame + 1)
+        places = np.array([empty.matrix_world.translation for empty in empties])
+        assert np.array(lifted["positions"][frame]) == pytest.approx(places, abs=1e-4)
+    assert np.shape(lifted["contact"]) == (300, 4)
+    with np.load(outputs["npz"]) as held:
+        assert held["positions"] == pytest.approx(np.array(lifted["positions"]), abs=1e-6)
+    assert outputs["trc"].read_text().splitlines()[2].split("\t")[:5] == [
+        "25",
+        "25",
+        "300",
+        "28",
+        "mm",
+    ]
+    for name, importer in (("glb", bpy.ops.import_scene.gltf), ("usd", bpy.ops.wm.usd_import)):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.context.scene.render.fps = 25
+        importer(filepath=str(outputs[name]))
+        (rig,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+        shift = -1 if name == "glb" else 0
+        back = heads(rig, range(1 + shift, 301 + shift))
+        assert max(np.abs(back[bone] - shown[bone]).max() for bone in found) < 1e-3
+
+
+def test_a_rig_that_is_none_leaves_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.blend"
+    broken.write_bytes(b"BLENDER-v405 but not really")
+    arguments = ("--engine", "interpolate", "--lift", "--fbx", tmp_path / "a.fbx", "--rig")
+    done = _animate(EXAMPLE, *arguments, broken)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"jumps: {broken}: cannot be opened (")
+    character("mixamo")
+    character("vrm").rig.name = "Other"
+    rigs = tmp_path / "rigs.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rigs), copy=True)
+    for chosen, words in (
+        (rigs, f"its armatures: Other, Rig; name one as {rigs}:OBJECT."),
+        (f"{rigs}:Body", "no armature Body; its armatures: Other, Rig."),
+    ):
+        done = _animate(EXAMPLE, *arguments, chosen)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == f"jumps: {rigs}: {words}"
+    assert not (tmp_path / "a.fbx").exists()

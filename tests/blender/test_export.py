@@ -1,3 +1,4 @@
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -6,15 +7,20 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from mathutils import Vector
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.keypoints.space import SpaceSequence
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.bake import bake
-from jumps_blender.scene.export import export_fbx, save_blend
+from jumps_blender.scene.export import export_motion, save_blend
 from jumps_blender.scene.result import Result, create_result, plane_of
+from jumps_blender.scene.stage import Options
 from jumps_blender.skeletons import JOINTS
 
-from .walker import walker
+from ..walking import camera
+from .fbx_files import heads_by_ufbx
+from .walker import HEIGHT, PIXELS_PER_METRE, walker
 
 Importer = Callable[..., set[str]]
 IMPORTERS = [
@@ -30,6 +36,23 @@ def joints_in_world(armature: bpy.types.Object, frames: range) -> np.ndarray:
         world = armature.matrix_world
         rows.append([world @ armature.pose.bones[name].head for name in JOINTS])
     return np.array(rows)
+
+
+def space_of(frames: int) -> SpaceSequence:
+    """The walker, lifted: a little deeper towards the hands, and swinging through the depth."""
+    sequence = walker(frames)
+    flat = sequence.positions / PIXELS_PER_METRE
+    depth = 0.1 * np.sin(np.arange(28) + np.arange(frames)[:, None] / 10)
+    points = np.stack([flat[..., 0] - 1.5, depth, 4.0 - flat[..., 1]], -1)
+    return SpaceSequence(
+        picture=sequence,
+        positions=points.astype(np.float32),
+        uncertainty=np.zeros((frames, 28), np.float32),
+        contact=np.zeros((frames, 4), np.float32),
+        camera=camera(),
+        height=HEIGHT,
+        lifter="lift test",
+    )
 
 
 def check_reimport(importer: Importer, path: Path, frames: range, expected: np.ndarray) -> None:
@@ -57,7 +80,7 @@ def test_fbx_comes_back_as_it_was(importer: Importer, fps: int, tmp_path: Path) 
     # The walker's pelvis moves by 0.75 m: root motion is kept.
     travelled = expected[-1, JOINTS.index("pelvis"), 0] - expected[0, JOINTS.index("pelvis"), 0]
     assert travelled == pytest.approx(0.75, rel=0.05)
-    export_fbx(result, tmp_path / "walk.fbx")
+    export_motion(result, tmp_path / "walk.fbx")
     check_reimport(importer, tmp_path / "walk.fbx", frames, expected)
     assert bpy.context.scene.render.fps == fps
 
@@ -73,7 +96,7 @@ def test_fbx_of_a_placed_character(importer: Importer, baked: bool, tmp_path: Pa
         bake(result)
     frames = range(101, result.frame_range[1] + 1)
     expected = joints_in_world(result.armature, frames)
-    export_fbx(result, tmp_path / "placed.fbx")
+    export_motion(result, tmp_path / "placed.fbx")
     check_reimport(importer, tmp_path / "placed.fbx", frames, expected)
 
 
@@ -87,7 +110,7 @@ def test_fbx_is_in_metres_whatever_the_scene_is_in(
     frames = range(1, result.frame_range[1] + 1)
     expected = joints_in_world(result.armature, frames) * metres
     assert np.ptp(expected[0, :, 2]) == pytest.approx(1.75, rel=0.03)
-    export_fbx(result, tmp_path / "units.fbx")
+    export_motion(result, tmp_path / "units.fbx")
     check_reimport(importer, tmp_path / "units.fbx", frames, expected)
 
 
@@ -95,7 +118,7 @@ def test_fbx_is_in_metres_whatever_the_scene_is_in(
 def test_fbx_of_one_frame(importer: Importer, tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(1))
     expected = joints_in_world(result.armature, range(1, 2))
-    export_fbx(result, tmp_path / "one.fbx")
+    export_motion(result, tmp_path / "one.fbx")
     check_reimport(importer, tmp_path / "one.fbx", range(1, 2), expected)
 
 
@@ -109,8 +132,120 @@ def test_fbx_keeps_what_was_posed_by_hand_after_the_bake(
     curve = action.layers[0].strips[0].channelbags[0].fcurves.find(path, index=1)
     curve.keyframe_points[4].co.y += 0.3
     expected = joints_in_world(result.armature, range(1, 11))
-    export_fbx(result, tmp_path / "posed.fbx")
+    export_motion(result, tmp_path / "posed.fbx")
     check_reimport(importer, tmp_path / "posed.fbx", range(1, 11), expected)
+
+
+@pytest.mark.parametrize("preset", ["fbx", "fbx_unreal", "fbx_unity"])
+def test_fbx_in_another_reader(preset: str, tmp_path: Path) -> None:
+    bpy.context.scene.render.fps = 24
+    result = create_result(bpy.context, walker(46))
+    result.root.location, result.root.rotation_euler = (1.0, 0.5, 0.1), (0.1, 0.0, 0.7)
+    frames = range(result.frame_range[0], result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames)
+    export_motion(result, tmp_path / "walk.fbx", preset)
+    times, found = heads_by_ufbx(tmp_path / "walk.fbx")
+    assert times == pytest.approx(np.arange(len(frames)) / 24, abs=1e-6)
+    assert sorted(found) == sorted(JOINTS)
+    assert np.stack([found[name] for name in JOINTS], 1) == pytest.approx(expected, abs=1e-3)
+
+
+def import_bvh(path: Path) -> None:
+    bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01)
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+@pytest.mark.parametrize(
+    ("name", "offset", "importer"),
+    [
+        ("walk.glb", -1, lambda path: bpy.ops.import_scene.gltf(filepath=str(path))),
+        ("walk.usdc", 0, lambda path: bpy.ops.wm.usd_import(filepath=str(path))),
+        ("walk.usda", 0, lambda path: bpy.ops.wm.usd_import(filepath=str(path))),
+        ("walk.bvh", 0, import_bvh),
+    ],
+)
+def test_other_formats_come_back_as_they_were(
+    name: str, offset: int, importer: Importer, lifted: bool, tmp_path: Path
+) -> None:
+    bpy.context.scene.render.fps = 25
+    bpy.context.scene.unit_settings.scale_length = 0.1
+    space = space_of(40) if lifted else None
+    result = create_result(bpy.context, walker(40), space=space)
+    result.root.location = (3.0, 1.0, 0.2)
+    frames = range(result.frame_range[0], result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames) * 0.1
+    export_motion(result, tmp_path / name, name.split(".")[1][:3])
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 25
+    importer(tmp_path / name)
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    assert tuple(armature.matrix_world.to_scale()) == pytest.approx((1, 1, 1))
+    assert sorted(bone.name for bone in armature.data.bones) == sorted(JOINTS)
+    shifted = range(frames[0] + offset, frames[-1] + 1 + offset)
+    assert joints_in_world(armature, shifted) == pytest.approx(expected, abs=1e-3)
+    (action,) = bpy.data.actions
+    assert tuple(action.curve_frame_range) == pytest.approx((shifted[0], shifted[-1]), abs=1e-2)
+
+
+def test_in_place(tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(46))
+    frames = range(result.frame_range[0], result.frame_range[1] + 1)
+    expected = joints_in_world(result.armature, frames)
+    pelvis = expected[:, JOINTS.index("pelvis")]
+    expected[..., :2] -= (pelvis - pelvis[0])[:, None, :2]
+    export_motion(result, tmp_path / "walk.fbx", options=Options(in_place=True))
+    check_reimport(IMPORTERS[0].values[0], tmp_path / "walk.fbx", frames, expected)
+
+
+def test_joints_as_the_scene_shows_them(tmp_path: Path) -> None:
+    """Placed, scaled, another unit, edited by hand; and as the scene's camera sees them."""
+    from bpy_extras.object_utils import world_to_camera_view
+
+    scene = bpy.context.scene
+    scene.render.fps, scene.unit_settings.scale_length = 24, 0.1
+    result = create_result(bpy.context, walker(40), space=space_of(40), start_frame=11)
+    result.root.location, result.root.scale = (3.0, 1.0, 0.2), (1.5, 1.5, 1.5)
+    curve = next(
+        each
+        for each in result.empties[4].animation_data.action.layers[0].strips[0].channelbags
+        if each.slot == result.empties[4].animation_data.action_slot
+    ).fcurves.find("location", index=2)
+    for key in curve.keyframe_points:
+        key.co.y += 0.3
+    scene.frame_set(11)
+    frames = range(*result.frame_range)
+    frames = range(frames[0], frames[-1] + 2)
+    expected = joints_in_world(result.armature, frames)
+    seen = world_to_camera_view(scene, result.find("camera"), Vector(expected[0, 7]))
+    export_motion(result, tmp_path / "walk.json", "json")
+    found = json.loads((tmp_path / "walk.json").read_text())
+    positions = np.array(found["positions"])
+    assert positions == pytest.approx(expected * 0.1, abs=1e-5)
+    assert found["times"] == pytest.approx((np.array(frames) - 11) / 24)
+    assert (found["fps"], found["person"], found["lifter"]) == (24.0, "1", "lift test")
+    assert found["height"] == 1.75
+    assert found["uncertainty"] is None
+    # The left wrist is inpainted from the clip's frame 10 to 19, at 30 frames per second.
+    states = np.array(found["state"])[:, JOINTS.index("l_wrist")]
+    shown = np.floor((np.array(frames) - 11) / 24 * 30 + 1e-3)
+    assert (states == np.where((shown >= 10) & (shown < 20), 1, 0)).all()
+    local = (positions[0, 7] - found["camera"]["place"]) @ np.array(found["camera"]["to_world"])
+    pixel = local[:2] / local[2] * found["camera"]["focal"] + found["camera"]["centre"]
+    width, height = found["camera"]["image_size"]
+    assert pixel == pytest.approx((seen.x * width, (1 - seen.y) * height), abs=0.01)
+    export_motion(result, tmp_path / "walk.npz", "npz", Options(in_place=True))
+    with np.load(tmp_path / "walk.npz") as held:
+        pelvis = held["positions"][:, JOINTS.index("pelvis")]
+        assert pelvis[:, :2] == pytest.approx(np.repeat(pelvis[:1, :2], len(frames), 0), abs=1e-6)
+        assert pelvis[:, 2] == pytest.approx(expected[:, JOINTS.index("pelvis"), 2] * 0.1, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["json", "npz", "trc", "c3d"])
+def test_a_flat_results_joints_are_a_message(kind: str, tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(5))
+    with pytest.raises(JumpsError, match="This result is flat: upsample it again with Lift to 3D"):
+        export_motion(result, tmp_path / f"walk.{kind}", kind)
+    assert list(tmp_path.iterdir()) == []
 
 
 def everything() -> dict[str, list[str]]:
@@ -125,7 +260,7 @@ def test_export_leaves_the_scene_as_it_was(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker())
     bpy.context.scene.frame_set(17)
     before = everything()
-    export_fbx(result, tmp_path / "a.fbx")
+    export_motion(result, tmp_path / "a.fbx")
     assert everything() == before
     assert hers.name == "Armature"
     assert bpy.context.scene.frame_current == 17
@@ -138,15 +273,15 @@ def test_two_results_export_only_the_chosen_one(tmp_path: Path) -> None:
     create_result(bpy.context, walker(10, person="1"))
     second = create_result(bpy.context, walker(5, fps=24.0, person="2"))
     expected = joints_in_world(second.armature, range(1, 6))
-    export_fbx(second, tmp_path / "second.fbx")
+    export_motion(second, tmp_path / "second.fbx")
     check_reimport(IMPORTERS[0].values[0], tmp_path / "second.fbx", range(1, 6), expected)
 
 
-@pytest.mark.parametrize("write", [export_fbx, lambda _result, path: save_blend(path)])
+@pytest.mark.parametrize("write", [export_motion, lambda _result, path: save_blend(path)])
 def test_a_folder_that_is_not_there(write: Callable[[Result, Path], None], tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(3))
     with pytest.raises(JumpsError, match="cannot be written"):
-        write(result, tmp_path / "absent" / "out.blend")
+        write(result, tmp_path / "absent" / "out.fbx")
     assert list(tmp_path.iterdir()) == []
     assert len(bpy.data.objects) == 30
     assert len(bpy.data.scenes) == 1
@@ -161,7 +296,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(encode_bin, "write", full)
     with pytest.raises(JumpsError, match=r"out\.fbx: could not be written \(.*No space left"):
-        export_fbx(result, tmp_path / "out.fbx")
+        export_motion(result, tmp_path / "out.fbx")
     assert list(tmp_path.iterdir()) == []
     assert len(bpy.data.objects) == 30
 
@@ -209,7 +344,7 @@ def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(3))
     mask = os.umask(0o022)
     try:
-        export_fbx(result, tmp_path / "out.fbx")
+        export_motion(result, tmp_path / "out.fbx")
     finally:
         os.umask(mask)
     assert stat.S_IMODE((tmp_path / "out.fbx").stat().st_mode) == 0o644

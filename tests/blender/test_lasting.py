@@ -167,7 +167,7 @@ def test_a_linked_result_is_used_but_not_changed(pose_file: Path, tmp_path: Path
     for name in ("bake_to_armature", "clear_result"):
         with pytest.raises(RuntimeError, match=r"lies in .*library\.blend; open that file"):
             getattr(bpy.ops.jumps, name)()
-    bpy.ops.jumps.export_fbx(filepath=str(tmp_path / "linked.fbx"))
+    bpy.ops.jumps.export_motion(filepath=str(tmp_path / "linked.fbx"))
     assert (tmp_path / "linked.fbx").stat().st_size > 10_000
     # Upsampled again it makes a result of this file's own, beside the linked one.
     bpy.ops.jumps.rerun_result()
@@ -181,7 +181,7 @@ def test_deleted_parts_are_a_message_each(pose_file: Path, tmp_path: Path) -> No
     bpy.data.objects.remove(result.empties[12])
     for name, options in (
         ("bake_to_armature", {}),
-        ("export_fbx", {"filepath": str(tmp_path / "out.fbx")}),
+        ("export_motion", {"filepath": str(tmp_path / "out.fbx")}),
     ):
         with pytest.raises(RuntimeError, match="has lost its joint") as caught:
             getattr(bpy.ops.jumps, name)(**options)

@@ -149,7 +149,7 @@ def test_each_step_is_undone_at_once(pose_file: Path) -> None:
 @pytest.mark.usefixtures("extension")
 def test_export_and_clear(pose_file: Path, tmp_path: Path) -> None:
     import_and_upsample(pose_file)
-    bpy.ops.jumps.export_fbx(filepath=str(tmp_path / "out.fbx"))
+    bpy.ops.jumps.export_motion(filepath=str(tmp_path / "out.fbx"))
     assert (tmp_path / "out.fbx").read_bytes().startswith(b"Kaydara FBX Binary")
     assert bpy.ops.jumps.clear_result() == {"FINISHED"}
     assert len(bpy.data.objects) == len(bpy.data.actions) == len(bpy.data.collections) == 0
@@ -176,7 +176,7 @@ def test_errors_are_one_line_and_change_nothing(pose_file: Path, tmp_path: Path)
 def test_export_to_nowhere_is_an_error(pose_file: Path, tmp_path: Path) -> None:
     import_and_upsample(pose_file)
     with pytest.raises(RuntimeError, match="cannot be written"):
-        bpy.ops.jumps.export_fbx(filepath=str(tmp_path / "absent" / "out.fbx"))
+        bpy.ops.jumps.export_motion(filepath=str(tmp_path / "absent" / "out.fbx"))
 
 
 @pytest.mark.usefixtures("extension")
@@ -188,7 +188,7 @@ def test_polls_say_what_is_missing() -> None:
         ("rerun_result", "Select a JUMPS result first"),
         ("cancel", "Nothing is at work"),
         ("bake_to_armature", "Select a JUMPS result first"),
-        ("export_fbx", "Select a JUMPS result first"),
+        ("export_motion", "Select a JUMPS result first"),
         ("clear_result", "Select a JUMPS result first"),
     ):
         operator = getattr(bpy.ops.jumps, name)
@@ -283,13 +283,13 @@ sys.path.insert(0, sys.argv[1])
 import bpy
 import numpy as np
 from jumps_blender.scene.animate import animate
-from jumps_blender.scene.export import export_fbx
+from jumps_blender.scene.export import export_motion
 from jumps_blender.skeletons import JOINTS
 from tests.blender.walker import walker
 
-def joints(armature):
+def joints(armature, first=1):
     rows = []
-    for frame in range(1, 31):
+    for frame in range(first, first + 30):
         bpy.context.scene.frame_set(frame)
         rows.append([armature.matrix_world @ armature.pose.bones[name].head for name in JOINTS])
     return np.array(rows)
@@ -297,14 +297,28 @@ def joints(armature):
 bpy.ops.wm.read_factory_settings(use_empty=True)
 result = animate(walker(30))
 expected = joints(result.armature)
-export_fbx(result, sys.argv[2])
-for importer in (bpy.ops.import_scene.fbx, bpy.ops.wm.fbx_import):
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    importer(filepath=sys.argv[2])
-    (armature,) = bpy.data.objects
-    assert tuple(armature.scale) == (1, 1, 1), armature.scale
+export_motion(result, sys.argv[2])
+beside = sys.argv[2].removesuffix("fbx")
+for kind in ("glb", "usd", "bvh"):
+    export_motion(result, beside + kind, kind)
+
+def check(first=1):
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    assert np.allclose(armature.matrix_world.to_scale(), 1), armature.scale
     assert len(armature.data.bones) == 28
-    assert np.abs(joints(armature) - expected).max() < 1e-3
+    assert np.abs(joints(armature, first) - expected).max() < 1e-3
+
+for ending, importer, options, first in (
+    ("fbx", bpy.ops.import_scene.fbx, {}, 1),
+    ("fbx", bpy.ops.wm.fbx_import, {}, 1),
+    ("glb", bpy.ops.import_scene.gltf, {}, 0),
+    ("usd", bpy.ops.wm.usd_import, {}, 1),
+    ("bvh", bpy.ops.import_anim.bvh, {"global_scale": 0.01}, 1),
+):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    importer(filepath=beside + ending, **options)
+    check(first)
 print("animated in", bpy.app.version_string)
 sys.stdout.flush()
 os._exit(0)

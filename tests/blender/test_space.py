@@ -16,7 +16,7 @@ from jumps_blender.model_runtime.tasks import packed, unpacked
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.bake import bake, rest_matrices, sample_pose, without_scale
 from jumps_blender.scene.camera import match_render
-from jumps_blender.scene.export import export_fbx
+from jumps_blender.scene.export import export_motion
 from jumps_blender.scene.preview import Preview, apply, figure_at
 from jumps_blender.scene.rest_pose import rest_pose
 from jumps_blender.scene.result import clear_result, create_result, results_in
@@ -152,9 +152,9 @@ def test_a_bake_turns_bones_as_the_body_tells() -> None:
 def test_an_export_without_a_bake_faces_as_with_one(tmp_path: Path) -> None:
     given = space(10)
     result = create_result(bpy.context, given.picture, space=given, use_clip_fps=True)
-    export_fbx(result, tmp_path / "pointed.fbx")
+    export_motion(result, tmp_path / "pointed.fbx")
     bake(result)
-    export_fbx(result, tmp_path / "baked.fbx")
+    export_motion(result, tmp_path / "baked.fbx")
     turns = []
     for name in ("pointed", "baked"):
         bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -176,6 +176,57 @@ def test_animate_writes_a_preview(tmp_path):
     assert run("animate", EXAMPLE) == 2
 
 
+def test_animate_writes_joints_without_blender(tmp_path):
+    paths = [tmp_path / name for name in ("a.json", "a.npz")]
+    assert run("animate", EXAMPLE, "--json", paths[0], "--npz", paths[1]) == 0
+    expected = upsample_track(choose_person(read_pose_file(EXAMPLE)))
+    for path in paths:
+        assert read_sequence(path).positions == pytest.approx(expected.positions, abs=1e-3)
+
+
+def test_animate_writes_lifted_joints_in_place(tmp_path):
+    names = ("--lift", "--engine", "interpolate", "--in-place")
+    assert run("animate", EXAMPLE, *names, "--npz", tmp_path / "a.npz") == 0
+    assert run("animate", EXAMPLE, *names[:-1], "--npz", tmp_path / "b.npz") == 0
+    pelvis = JOINTS.index("pelvis")
+    with np.load(tmp_path / "a.npz") as held, np.load(tmp_path / "b.npz") as free:
+        way = free["positions"][:, pelvis] - free["positions"][0, pelvis]
+        assert np.abs(way[:, :2]).max() > 0.2
+        way[:, 2] = 0
+        assert held["positions"] == pytest.approx(free["positions"] - way[:, None], abs=1e-6)
+        assert np.array_equal(held["contact"], free["contact"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--trc", "a.trc"], "--trc needs --lift: a flat result has no depth."),
+        (["--rig", "a.blend", "--fbx", "a.fbx"], "--rig needs --lift"),
+        (["--meshes", "--fbx", "a.fbx"], "--meshes needs --rig."),
+        (["--deform-only", "--fbx", "a.fbx"], "--deform-only needs --rig."),
+        (["--rig", "absent.blend", "--lift", "--fbx", "a.fbx"], "absent.blend: there is no such"),
+        (["--rig", "a.fbx", "--lift", "--fbx", "a.fbx"], "a.fbx is not a .blend"),
+        (["--usd", "a.glb"], "a.glb: the name must end in .usdc or .usda or .usd."),
+        (["--fbx", "a.fbx", "--fbx-for", "maya"], "invalid choice: 'maya'"),
+    ],
+)
+def test_animate_refuses_before_the_work(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run("animate", EXAMPLE.resolve(), *arguments) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_c3d_without_its_package_is_said_before_the_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "c3d", None)
+    assert run("animate", EXAMPLE, "--lift", "--c3d", tmp_path / "a.c3d") == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("jumps: Writing C3D needs the Python package c3d; install it with")
+    assert "upsampling" not in said
+
+
 def test_evaluate_writes_the_protocols_json(tmp_path, capsys):
     archive = write_archive(tmp_path / "a.npz", {"s1.1": 121, "s2.1": 90})
     out = tmp_path / "scores.json"

@@ -54,7 +54,7 @@ def steps() -> Steps:
         yield from passes(50)
 
     with GapRecorder("exporting"):
-        invoke("write_fbx", filepath=f"{bpy.app.tempdir}/out.fbx")
+        invoke("write_motion", filepath=f"{bpy.app.tempdir}/out.fbx")
         yield from until(is_idle, 120.0, "the end of the export")
         yield from passes(50)
 

@@ -73,7 +73,7 @@ def steps() -> Steps:
     figures["actions"] = len(bpy.data.actions)
     yield from screenshot("7_baked")
 
-    yield from click_button("jumps.export_fbx")
+    yield from click_button("jumps.export_motion")
     yield from until(lambda: find_area("FILE_BROWSER"), 10.0, "the file browser")
     yield from screenshot("8_export")
     browser = find_area("FILE_BROWSER")
