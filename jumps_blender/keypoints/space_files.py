@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import JumpsError
 from ..files import written_whole
 from ..skeletons import JOINTS, joint_index
-from .space import CONTACTS, SpaceSequence, StillCamera
+from .space import CONTACTS, MovingCamera, SpaceSequence, StillCamera
 
 VERSION = 1
 _UNITS = "metres"
@@ -55,7 +55,7 @@ class SpaceClip:
     state: NDArray[np.int8] | None = None
     uncertainty: NDArray[np.float32] | None = None
     contact: NDArray[np.float32] | None = None
-    camera: StillCamera | None = None
+    camera: StillCamera | MovingCamera | None = None
     height: float | None = None
 
 
