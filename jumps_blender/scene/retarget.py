@@ -3,29 +3,37 @@
 Bodies are compared by what is anatomical about them (see ``orientation.body_frames``): a bone of
 the rig is turned from its rest pose as the frame of the same part of the body is, so rest poses,
 bone rolls, proportions and the armature's orientation may all differ. Only the hips move; their
-path is scaled by the legs' lengths, so that feet that stood still stand still again.
+path is scaled by the legs' lengths, so that feet that stood still stand still again. What the rig
+has for IK follows the limbs that it can hold, as it lies beside them at rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, Constraint, Object, PoseBone
+from bpy.types import Action, ActionChannelbag, NlaTrack, Object, PoseBone
+from bpy.utils import escape_identifier
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..skeletons import JOINTS, joint_index
 from ..skeletons.rig_bones import RigBone
+from ..skeletons.rig_maps import SWITCHES
+from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
 from .bake import continuous, finished, joint_bones, quaternions, sample_steps
 from .keyframes import new_channelbag, write_curve
 from .orientation import body_frames
 from .result import Result, by_uid
+from .rig_trial import Switches, Trial, check_poses, tried
 
 Mapped = Mapping[str, tuple[str, ...]]  # slots of ``skeletons.rig_maps`` to the rig's bones
+Limbs = Literal["FK", "IK"]
 
 # The joint whose bone a slot's bone follows.
 _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
@@ -43,14 +51,24 @@ _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
     )
 }
 CHAINS = {"spine": ("spine", "spine2", "spine3", "spine4"), "neck": ("neck",)}
-# What can be driven, from the hips up and outwards.
+# What a motion drives in every rig, from the hips up and outwards, and what only some have.
 DRIVEN = ("hips", *CHAINS, *list(_FOLLOWS)[1:])
+# What follows what, as it lies beside it at rest: IK targets wholly, poles only in their place.
+_BESIDE = {
+    f"{side}_{part}": f"{side}_{limb}"
+    for side in "lr"
+    for part, limb in (IK_FOLLOWS | IK_POLES).items()
+}
+CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
 # How far ends of limbs reach beyond the last bone that a rig has, as shares of the stature.
 _HAND, _TOE, _CROWN = 0.04, 0.035, 0.115
 # Shares of the stature: from the thighs to the neck, of it to the pelvis, from neck to head.
 _TRUNK, _PELVIS, _NECK = 0.26, 0.055, 0.113
+# How many frames of a clip are tried on a rig whose bones constraints move, and by how many
+# radians one may miss where it should be.
+_CHECKED, _MOST_ASTRAY = 12, 0.1
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,46 @@ class _Rig:
 
     joints: NDArray[np.float64]
     frames: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A control that follows a bone of a limb as it lies beside it at rest.
+
+    is_pole: only its place matters
+    """
+
+    limb: str
+    is_pole: bool
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Where driven bones are to be, in armature space.
+
+    turns: (F, 3, 3) by bone; heads: (F, 3) of those that are moved, too; beside: those for which
+    other bones tell it
+    """
+
+    turns: dict[str, NDArray[np.float64]]
+    heads: dict[str, NDArray[np.float64]]
+    beside: dict[str, _Beside]
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """A bone's channels, None where it has none: turn (F, 4), wxyz without jumps of sign;
+    location (F, 3)."""
+
+    turn: NDArray[np.float64] | None
+    location: NDArray[np.float64] | None
+
+    def at(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Location and turn in one frame."""
+        return (
+            np.zeros(3) if self.location is None else self.location[row],
+            np.array([1.0, 0.0, 0.0, 0.0]) if self.turn is None else self.turn[row],
+        )
 
 
 def rig_bones(target: Object) -> list[RigBone]:
@@ -77,19 +135,58 @@ def rig_bones(target: Object) -> list[RigBone]:
     ]
 
 
-def retarget(result: Result, target: Object, mapped: Mapped) -> Action:
+def ik_controls(target: Object, mapped: Mapped) -> dict[str, tuple[str, ...]]:
+    """Slots of IK controls and the bones for them, from the constraints of the limbs' bones."""
+    found: dict[str, tuple[str, ...]] = {}
+    for side in "lr":
+        for limbs, control, pole in (
+            (("forearm", "hand"), "hand_ik", "elbow_pole"),
+            (("shin", "foot"), "foot_ik", "knee_pole"),
+        ):
+            names = [name for limb in limbs for name in mapped.get(f"{side}_{limb}", ())]
+            for name in names:
+                for constraint in target.pose.bones[name].constraints:
+                    if constraint.type != "IK":
+                        continue
+                    if constraint.target == target and constraint.subtarget:
+                        found.setdefault(f"{side}_{control}", (constraint.subtarget,))
+                    if constraint.pole_target == target and constraint.pole_subtarget:
+                        found.setdefault(f"{side}_{pole}", (constraint.pole_subtarget,))
+    return found
+
+
+def retarget(
+    result: Result,
+    target: Object,
+    mapped: Mapped,
+    *,
+    limbs: Limbs = "FK",
+    root_motion: bool = False,
+) -> Action:
     """Key the rig's bones on every whole frame of the result; returns the new action.
 
-    target: an armature object; mapped: which of its bones are which parts of the body. The action
+    target: an armature object; mapped: which of its bones are which parts of the body; limbs: by
+    what arms and legs are moved in rigs that have a switch for it (both are keyed); root_motion:
+    the root bone goes over the floor beneath the hips. The action
     lies on a new track of the rig's nonlinear animation, and what was active before on a track
     below. Each bone keeps its rotation mode. Raises JumpsError where the result is flat or lacks
-    objects, or where the rig can't be animated or lacks bones.
+    objects, or where the rig can't be animated or lacks bones, or where its bones don't go where
+    they should.
     """
-    return bpy.data.actions[finished(retarget_steps(result, target, mapped, piece=10**9), None)]
+    steps = retarget_steps(
+        result, target, mapped, limbs=limbs, root_motion=root_motion, piece=10**9
+    )
+    return bpy.data.actions[finished(steps, None)]
 
 
 def retarget_steps(
-    result: Result, target: Object, mapped: Mapped, piece: int = 0
+    result: Result,
+    target: Object,
+    mapped: Mapped,
+    *,
+    limbs: Limbs = "FK",
+    root_motion: bool = False,
+    piece: int = 0,
 ) -> Generator[float, None, str]:
     """The same in pieces; yields the share done, returns the action's name.
 
@@ -99,19 +196,49 @@ def retarget_steps(
     _check(result, target, mapped)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
-    uid, result_id = target.session_uid, result.id
+    uid, lineage = target.session_uid, result.lineage
     name = f"{result.root.name} on {target.name}"[:60]
     order = joint_bones(result.armature)
+    used = {
+        slot: names
+        for slot, names in mapped.items()
+        if slot in (*DRIVEN, *_BESIDE) or (slot == "root" and root_motion)
+    }
+    driven = list(dict.fromkeys(name for names in used.values() for name in names))
+    placed = {
+        name
+        for slot, names in used.items()
+        for name in (names[:1] if slot == "hips" else names)
+        if slot in ("hips", "root") or slot in _BESIDE
+    }
+    held = _held(target, driven, lineage)
+    switches = _switches(target, limbs)
+    trial = tried(target, driven, placed, held, _switches(target, "FK"))
     matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
+    target = by_uid(bpy.data.objects, uid)
     points = (world[:, None] @ matrices)[..., :3, 3][:, order]
-    rotations, hips = _posed(by_uid(bpy.data.objects, uid), mapped, points)
+    into = np.array(target.matrix_world.inverted_safe())
+    points = points @ into[:3, :3].T + into[:3, 3]
+    wanted = _wanted(trial, used, points, into[:3, 2])
+    keys = _keys(trial, wanted)
+    yield 0.9
+    rows = np.unique(np.linspace(0, len(frames) - 1, _CHECKED).astype(int))
+    check_poses(
+        by_uid(bpy.data.objects, uid),
+        [{name: key.at(row) for name, key in keys.items()} for row in rows],
+        [{name: turns[row] for name, turns in wanted.turns.items()} for row in rows],
+        held,
+        switches,
+        _MOST_ASTRAY,
+    )
     action = bpy.data.actions.new(name)
-    action["jumps_result"], action_uid = result_id, action.session_uid
+    action["jumps_lineage"], action_uid = lineage, action.session_uid
     new_channelbag(action, name)
     try:
-        for share in _keyed_steps(action_uid, uid, frames, rotations, mapped["hips"][0], hips):
+        for share in _keyed_steps(action_uid, uid, frames, keys):
             yield 0.9 + 0.1 * share
         target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
+        _write_still(target, action, frames[:1], held, switches)
         _put_on_track(target, action, name, first)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
@@ -140,52 +267,143 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
     for slot in ("hips", *sides):
         if not mapped.get(slot):
             raise JumpsError(f"{target.name}: no bone is mapped to {slot}; choose one.")
-    for name in (name for names in mapped.values() for name in names):
-        bone = target.pose.bones[name]
-        for above in (bone, *bone.parent_recursive):
-            moving = next((each for each in above.constraints if _moves(each)), None)
-            if moving is not None:
-                raise JumpsError(
-                    f"{target.name}: {name} would not go where it should, because the constraint "
-                    f"{moving.name} moves {above.name}; mute it, or choose another bone."
-                )
 
 
-def _moves(constraint: Constraint) -> bool:
-    """Whether it takes its bone elsewhere than its keys say; limits mostly don't."""
-    is_limit = constraint.type.startswith("LIMIT")
-    return constraint.enabled and constraint.influence > 0 and not is_limit
+def _held(target: Object, driven: Iterable[str], lineage: str) -> list[str]:
+    """Bones above driven ones that what lies below the new track would move."""
+    animation = target.animation_data
+    if animation is None:
+        return []
+    sources = [(animation.action, animation.action_slot)]
+    for track in animation.nla_tracks:
+        if not _is_ours(track, lineage):
+            sources += [(strip.action, strip.action_slot) for strip in track.strips]
+    paths = {
+        curve.data_path
+        for action, slot in sources
+        if action is not None and slot is not None
+        for layer in action.layers
+        for strip in layer.strips
+        if (channelbag := strip.channelbag(slot)) is not None
+        for curve in channelbag.fcurves
+    }
+    driven = set(driven)
+    bones = target.pose.bones
+    above = {each.name for name in driven for each in bones[name].parent_recursive} - driven
+    return sorted(
+        name for name in above if any(path.startswith(bones[name].path_from_id()) for path in paths)
+    )
 
 
-def _posed(
-    target: Object, mapped: Mapped, points: NDArray[np.float64]
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """Of each driven bone the turn (F, 3, 3) in armature space; the hips bone's head (F, 3).
+def _switches(target: Object, limbs: Limbs) -> Switches:
+    """Settings of the rig that decide what moves what, as they must be."""
+    return {
+        (bone.name, key): SWITCHES[key][limbs == "IK"]
+        for bone in target.pose.bones
+        for key in SWITCHES.keys() & set(bone.keys())
+        if isinstance(bone[key], (bool, int, float))
+    }
 
-    points: (F, 28, 3), world
+
+def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Wanted:
+    """Where the body's bones and the root are to be.
+
+    points: (F, 28, 3) and up (3,), both in armature space
     """
-    rig = _at_rest(target, mapped)
-    into = np.array(target.matrix_world.inverted_safe())
-    points = points @ into[:3, :3].T + into[:3, 3]
-    turns = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
-    bones = target.data.bones
-    rotations = {}
+    rig = _at_rest(trial, mapped)
+    frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
+    turns = {}
     for slot, joint in _FOLLOWS.items():
         for name in mapped.get(slot, ()):
-            rest = np.array(bones[name].matrix_local)[:3, :3]
-            rotations[name] = turns[:, joint_index(joint)] @ rest
+            turns[name] = frames[:, joint_index(joint)] @ _unscaled(trial.still[name][:3, :3])
     for slot, chain in CHAINS.items():
         names = mapped.get(slot, ())
         for index, name in enumerate(names):
-            turn = _between(turns, chain, (index + 0.5) / len(names))
-            rotations[name] = turn @ np.array(bones[name].matrix_local)[:3, :3]
+            turn = _between(frames, chain, (index + 0.5) / len(names))
+            turns[name] = turn @ _unscaled(trial.still[name][:3, :3])
     legs = [_legs(x) for x in (rig.joints[None], points)]
     scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
     middle = points[:, _HIPS].mean(axis=1) * scale
-    rest_middle = rig.joints[_HIPS].mean(axis=0)
-    head = np.array(bones[mapped["hips"][0]].head_local)
-    pelvis = turns[:, joint_index("pelvis")]
-    return rotations, middle + pelvis @ (head - rest_middle)
+    hips = mapped["hips"][0]
+    aside = trial.head(hips) - rig.joints[_HIPS].mean(axis=0)
+    heads = {hips: middle + frames[:, joint_index("pelvis")] @ aside}
+    for name in mapped.get("root", ()):
+        up = up / np.linalg.norm(up)
+        moved = heads[hips] - trial.head(hips)
+        heads[name] = trial.head(name) + moved - (moved @ up)[:, None] * up
+        turns[name] = np.tile(_unscaled(trial.still[name][:3, :3]), (len(points), 1, 1))
+    return _Wanted(turns, heads, _beside(mapped))
+
+
+def _beside(mapped: Mapped) -> dict[str, _Beside]:
+    """What follows hands, feet and toes, and at what elbows and knees point."""
+    found = {}
+    for slot, limb in _BESIDE.items():
+        for name in mapped.get(slot, ()) if limb in mapped else ():
+            found[name] = _Beside(mapped[limb][0], slot[2:] in IK_POLES)
+    return found
+
+
+def _keys(trial: Trial, wanted: _Wanted) -> dict[str, _Keys]:
+    """The channels that take all driven bones where they are wanted, each after those that it
+    hangs on or lies beside; adds to ``wanted`` where IK controls are to be.
+
+    Raises JumpsError where bones hang on each other in a circle.
+    """
+    beside = wanted.beside
+    order = TopologicalSorter(
+        {
+            name: {base.turns_with, base.placed_on}.union(
+                {beside[name].limb} if name in beside else ()
+            )
+            - {""}
+            for name, base in trial.bases.items()
+            if name in wanted.turns or name in beside
+        }
+    )
+    count = len(next(iter(wanted.turns.values())))
+    posed: dict[str, NDArray[np.float64]] = {}
+    keys = {}
+    try:
+        names = list(order.static_order())
+    except CycleError as error:
+        raise JumpsError(f"The bones {', '.join(error.args[1])} hang on each other.") from error
+    for name in names:
+        base = trial.bases[name]
+        pose = np.tile(np.eye(4), (count, 1, 1))
+        above = posed[base.turns_with][:, :3, :3] if base.turns_with else np.eye(3)
+        pose[:, :3, :3] = above @ base.turn
+        pose[:, :3, 3] = (
+            (posed[base.placed_on] @ np.append(base.point, 1.0))[:, :3]
+            if base.placed_on
+            else base.point
+        )
+        if name in beside:
+            follow = beside[name]
+            place = posed[follow.limb] @ np.linalg.inv(trial.still[follow.limb]) @ trial.still[name]
+            wanted.heads[name] = place[:, :3, 3]
+            if not follow.is_pole:
+                wanted.turns[name] = _unscaled(place[:, :3, :3])
+        location = None
+        if name in wanted.heads:
+            axes = pose[:, :3, :3] @ base.moves_along
+            way = (wanted.heads[name] - pose[:, :3, 3])[..., None]
+            location = np.linalg.solve(axes, way)[..., 0]
+            pose[:, :3, 3] = wanted.heads[name]
+        turn = None
+        if name in wanted.turns:
+            basis = _unscaled(pose[:, :3, :3]).swapaxes(-1, -2) @ wanted.turns[name]
+            pose[:, :3, :3] = pose[:, :3, :3] @ basis
+            turn = continuous(quaternions(basis)[:, None])[:, 0]
+        pose[:, :3, :3] *= base.scale
+        posed[name] = pose
+        keys[name] = _Keys(turn, location)
+    return keys
+
+
+def _unscaled(axes: NDArray) -> NDArray[np.float64]:
+    """Axes (..., 3, 3) as columns, each of length 1."""
+    return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12))
 
 
 def _legs(points: NDArray) -> NDArray[np.float64]:
@@ -220,17 +438,16 @@ def _matrices(quaternion: NDArray) -> NDArray[np.float64]:
     )
 
 
-def _at_rest(target: Object, mapped: Mapped) -> _Rig:
+def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
     """Where the 28 joints are in a rig that needn't have a bone for each."""
-    bones = target.data.bones
 
     def head(slot: str) -> NDArray[np.float64] | None:
         names = mapped.get(slot)
-        return np.array(bones[names[0]].head_local) if names else None
+        return trial.head(names[0]) if names else None
 
     def tail(slot: str, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
         names = mapped.get(slot)
-        return np.array(bones[names[-1]].tail_local) if names else otherwise
+        return trial.tail(names[-1]) if names else otherwise
 
     found = {joint: place for slot, joint in _FOLLOWS.items() if (place := head(slot)) is not None}
     # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
@@ -271,64 +488,57 @@ def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:
 
 
 def _keyed_steps(
-    action_uid: int,
-    uid: int,
-    frames: NDArray[np.integer],
-    rotations: dict[str, NDArray[np.float64]],
-    moves: str,
-    hips: NDArray[np.float64],
+    action_uid: int, uid: int, frames: NDArray[np.integer], keys: dict[str, _Keys]
 ) -> Generator[float, None, None]:
-    """Key bones from their turns in armature space; bones between them keep their rest.
-
-    moves: the bone whose head goes along hips (F, 3). Yields the share done after each bone.
-    """
-    count = len(frames)
-    names = [bone.name for bone in _parents_first(by_uid(bpy.data.objects, uid))]
-    posed: dict[str, NDArray[np.float64]] = {}
-    for index, name in enumerate(names):
+    """Write the channels of all driven bones; yields the share done after each."""
+    for index, (name, key) in enumerate(keys.items()):
         target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
         bone = target.pose.bones.get(name)
         if bone is None:
             raise JumpsError(f"The bones of {target.name} were changed meanwhile; start it again.")
-        rest = np.array(bone.bone.matrix_local)
-        if bone.parent is None:
-            base = np.tile(rest, (count, 1, 1))
-        else:
-            offset = np.linalg.inv(np.array(bone.parent.bone.matrix_local)) @ rest
-            base = posed[bone.parent.name] @ offset
-            if not bone.bone.use_inherit_rotation:
-                base[:, :3, :3] = rest[:3, :3]
-        pose = base.copy()
-        if name in rotations:
-            channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
-            pose[:, :3, :3] = rotations[name]
-            if name == moves:
-                pose[:, :3, 3] = hips
-                place = (np.linalg.inv(base) @ pose)[:, :3, 3]
-                for axis in range(3):
-                    path = bone.path_from_id("location")
-                    write_curve(channelbag, path, axis, frames, place[:, axis])
-            basis = np.linalg.inv(base)[:, :3, :3] @ pose[:, :3, :3]
-            _write_rotation(channelbag, bone, frames, quaternions(basis))
-        posed[name] = pose
-        yield (index + 1) / len(names)
+        channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+        if key.location is not None:
+            _write_location(channelbag, bone, frames, key.location)
+        if key.turn is not None:
+            _write_rotation(channelbag, bone, frames, key.turn)
+        yield (index + 1) / len(keys)
 
 
-def _parents_first(target: Object) -> list[PoseBone]:
-    found = [bone for bone in target.pose.bones if bone.parent is None]
-    for bone in found:
-        found.extend(bone.children)
-    return found
+def _write_still(
+    target: Object,
+    action: Action,
+    first: NDArray[np.integer],
+    held: Iterable[str],
+    switches: Switches,
+) -> None:
+    """One key each: bones that are held at rest, and settings of the rig."""
+    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    for name in held:
+        bone = target.pose.bones[name]
+        _write_location(channelbag, bone, first, np.zeros((1, 3)))
+        _write_rotation(channelbag, bone, first, np.array([[1.0, 0.0, 0.0, 0.0]]))
+    for (name, key), value in switches.items():
+        path = f'{target.pose.bones[name].path_from_id()}["{escape_identifier(key)}"]'
+        write_curve(channelbag, path, 0, first, np.array([value]), "CONSTANT")
+
+
+def _write_location(
+    channelbag: ActionChannelbag,
+    bone: PoseBone,
+    frames: NDArray[np.integer],
+    location: NDArray[np.float64],
+) -> None:
+    for axis in range(3):
+        write_curve(channelbag, bone.path_from_id("location"), axis, frames, location[:, axis])
 
 
 def _write_rotation(
-    channelbag: bpy.types.ActionChannelbag,
+    channelbag: ActionChannelbag,
     bone: PoseBone,
     frames: NDArray[np.integer],
     turn: NDArray[np.float64],
 ) -> None:
-    """Key a bone's basis (F, 4), wxyz, in the bone's own rotation mode."""
-    turn = continuous(turn[:, None])[:, 0]
+    """Key a bone's turn (F, 4), wxyz without jumps of sign, in the bone's own rotation mode."""
     if bone.rotation_mode == "QUATERNION":
         values, name = turn, "rotation_quaternion"
     elif bone.rotation_mode == "AXIS_ANGLE":
@@ -354,12 +564,12 @@ def _write_rotation(
 def _put_on_track(target: Object, action: Action, name: str, first: int) -> None:
     """The action on a new track on top; what was active goes on a track below it.
 
-    What the same result was retargeted to before goes away.
+    What the same result, or one that it replaced, was retargeted to before goes away.
     """
     animation = target.animation_data_create()
     for track in list(animation.nla_tracks):
-        old = {strip.action for strip in track.strips}
-        if old and all(each and each.get("jumps_result") == action["jumps_result"] for each in old):
+        if _is_ours(track, action["jumps_lineage"]):
+            old = {strip.action for strip in track.strips}
             animation.nla_tracks.remove(track)
             for each in old:
                 if not each.users:
@@ -377,3 +587,12 @@ def _put_on_track(target: Object, action: Action, name: str, first: int) -> None
     strip = track.strips.new(name, first, action)
     strip.action_slot = action.slots[-1]
     strip.extrapolation = "NOTHING"
+
+
+def _is_ours(track: NlaTrack, lineage: str) -> bool:
+    """Whether a track holds nothing but what a result, or one before it, was retargeted to."""
+    actions = {strip.action for strip in track.strips}
+    return bool(actions) and all(
+        action is not None and lineage == action.get("jumps_lineage", action.get("jumps_result"))
+        for action in actions
+    )
