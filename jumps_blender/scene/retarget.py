@@ -138,6 +138,8 @@ def rig_bones(target: Object) -> list[RigBone]:
 def ik_controls(target: Object, mapped: Mapped) -> dict[str, tuple[str, ...]]:
     """Slots of IK controls and the bones for them, from the constraints of the limbs' bones."""
     found: dict[str, tuple[str, ...]] = {}
+    if target.pose is None:
+        return found  # a new armature that Blender hasn't looked at yet
     for side in "lr":
         for limbs, control, pole in (
             (("forearm", "hand"), "hand_ik", "elbow_pole"),
@@ -153,6 +155,11 @@ def ik_controls(target: Object, mapped: Mapped) -> dict[str, tuple[str, ...]]:
                     if constraint.pole_target == target and constraint.pole_subtarget:
                         found.setdefault(f"{side}_{pole}", (constraint.pole_subtarget,))
     return found
+
+
+def has_switch(target: Object) -> bool:
+    """Whether the rig has settings that decide between FK and IK."""
+    return target.pose is not None and any("IK_FK" in bone for bone in target.pose.bones)
 
 
 def retarget(
