@@ -9,7 +9,7 @@ has for IK follows the limbs that it can hold, as it lies beside them at rest.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -30,7 +30,7 @@ from .bake import continuous, finished, joint_bones, quaternions, sample_steps
 from .keyframes import new_channelbag, write_curve
 from .orientation import body_frames
 from .result import Result, by_uid
-from .rig_trial import Switches, Trial, check_poses, tried
+from .rig_trial import Switches, Trial, check_poses, that_move, tried
 
 Mapped = Mapping[str, tuple[str, ...]]  # slots of ``skeletons.rig_maps`` to the rig's bones
 Limbs = Literal["FK", "IK"]
@@ -276,8 +276,8 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
             raise JumpsError(f"{target.name}: no bone is mapped to {slot}; choose one.")
 
 
-def _held(target: Object, driven: Iterable[str], lineage: str) -> list[str]:
-    """Bones above driven ones that what lies below the new track would move."""
+def _held(target: Object, driven: Sequence[str], lineage: str) -> list[str]:
+    """Bones with which what lies below the new track would move driven ones."""
     animation = target.animation_data
     if animation is None:
         return []
@@ -286,7 +286,7 @@ def _held(target: Object, driven: Iterable[str], lineage: str) -> list[str]:
         if not _is_ours(track, lineage):
             sources += [(strip.action, strip.action_slot) for strip in track.strips]
     paths = {
-        curve.data_path
+        curve.data_path.rpartition(".")[0]
         for action, slot in sources
         if action is not None and slot is not None
         for layer in action.layers
@@ -294,12 +294,9 @@ def _held(target: Object, driven: Iterable[str], lineage: str) -> list[str]:
         if (channelbag := strip.channelbag(slot)) is not None
         for curve in channelbag.fcurves
     }
-    driven = set(driven)
-    bones = target.pose.bones
-    above = {each.name for name in driven for each in bones[name].parent_recursive} - driven
-    return sorted(
-        name for name in above if any(path.startswith(bones[name].path_from_id()) for path in paths)
-    )
+    animated = [bone.name for bone in target.pose.bones if bone.path_from_id() in paths]
+    others = [name for name in animated if name not in set(driven)]
+    return that_move(target, others, driven, _switches(target, "FK"))
 
 
 def _switches(target: Object, limbs: Limbs) -> Switches:

@@ -28,6 +28,7 @@ Channels = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 _POSES = 5  # that bones are tried in
 _TURN, _SHIFT = 0.5, 0.05  # radians, shares of the rig's size
 _SLACK = 2e-3  # by how much something may miss what it goes along with, as a share
+_TWIST = 6  # how many times more a bone may be twisted about itself than point elsewhere
 _REST = (np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
 
 
@@ -124,6 +125,34 @@ def tried(
     return Trial(matrices, {b.name: b.length for b in target.pose.bones}, bases)
 
 
+def that_move(
+    target: Object, names: Sequence[str], driven: Sequence[str], switches: Switches
+) -> list[str]:
+    """Those of the named bones that take driven ones along."""
+    if not names:
+        return []
+    with double_of(target, switches) as double:
+        double.mute(driven)
+        rows = [double.names[name] for name in driven]
+        still = double.posed(dict.fromkeys((*driven, *names), _REST))[rows]
+        shift = _SHIFT * float(np.ptp(still[:, :3, 3], axis=0).max())
+        moved = np.full(3, shift), _normed(np.array([1.0, *[_TURN / 2] * 3]))
+        found = []
+        waiting = [list(names)]
+        while waiting:
+            some = waiting.pop()
+            matrices = double.posed(dict.fromkeys(some, moved))[rows]
+            double.posed(dict.fromkeys(some, _REST))
+            if np.abs(matrices - still).max() < _SLACK * min(shift, 1.0):
+                continue
+            if len(some) == 1:
+                found += some
+            else:
+                half = len(some) // 2
+                waiting += [some[half:], some[:half]]
+    return found
+
+
 def check_poses(
     target: Object,
     poses: Sequence[Channels],
@@ -135,7 +164,7 @@ def check_poses(
     """Raise JumpsError for a bone that constraints keep from where its channels should take it.
 
     wanted: for each pose, the turn (3, 3) in armature space of each bone that matters; most: by
-    how many radians one may miss it
+    how many radians one may point elsewhere
     """
     moved = movers(target)
     watched = [name for name in wanted[0] if name in moved]
@@ -148,8 +177,10 @@ def check_poses(
             for name in watched:
                 matrix = found[double.names[name], :3, :3]
                 matrix = matrix / np.linalg.norm(matrix, axis=0)
-                cos = (np.trace(matrix.T @ turns[name]) - 1) / 2
-                if not cos > np.cos(most):
+                along = matrix[:, 1] @ turns[name][:, 1]
+                whole = (np.trace(matrix.T @ turns[name]) - 1) / 2
+                # A limb that is held by its ends is twisted by its hinge, straight or not.
+                if not (along > np.cos(most) and whole > np.cos(_TWIST * most)):
                     raise JumpsError(_astray(target, name))
 
 

@@ -173,3 +173,17 @@ def test_a_control_that_its_rig_moves_half_is_a_message(generated) -> None:
         retarget(result, generated, slots)
     assert generated.animation_data.action is None
     assert not generated.animation_data.nla_tracks
+
+
+def test_what_an_older_action_does_to_other_controls_is_held(generated) -> None:
+    for name in ("root", "chest", "breast.L"):
+        bone = generated.pose.bones[name]
+        bone.rotation_mode = "QUATERNION"
+        bone.rotation_quaternion = (0.95, 0.1, 0.3, 0.0)
+        bone.keyframe_insert("rotation_quaternion", frame=1)
+    action = retarget(lifted(moving()), generated, mapped(rig_bones(generated))[1])
+    assert max(missed(generated, "DEF-").values()) < 0.01
+    bag = action.layers[0].strips[0].channelbag(action.slots[0])
+    still = {curve.data_path for curve in bag.fcurves if len(curve.keyframe_points) == 1}
+    held = {path.split('"')[1] for path in still if path.endswith("rotation_quaternion")}
+    assert held == {"root", "chest"}
