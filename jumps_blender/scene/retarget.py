@@ -9,7 +9,7 @@ has for IK follows the limbs that it can hold, as it lies beside them at rest.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -26,7 +26,7 @@ from ..skeletons import JOINTS, joint_index
 from ..skeletons.rig_bones import RigBone
 from ..skeletons.rig_maps import SWITCHES
 from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
-from .bake import continuous, finished, joint_bones, quaternions, sample_steps
+from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
 from .keyframes import new_channelbag, write_curve
 from .orientation import body_frames
 from .result import Result, by_uid
@@ -204,6 +204,8 @@ def retarget_steps(
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     uid, lineage = target.session_uid, result.lineage
+    bones = [bone.name for bone in target.pose.bones]
+    target = posed_armature(uid, bones)
     name = f"{result.root.name} on {target.name}"[:60]
     order = joint_bones(result.armature)
     used = {
@@ -221,30 +223,36 @@ def retarget_steps(
     held = _held(target, driven, lineage)
     switches = _switches(target, limbs)
     trial = tried(target, driven, placed, held, _switches(target, "FK"))
+    yield 0.0
     matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
-    target = by_uid(bpy.data.objects, uid)
+    target = posed_armature(uid, bones)
     points = (world[:, None] @ matrices)[..., :3, 3][:, order]
     into = np.array(target.matrix_world.inverted_safe())
     points = points @ into[:3, :3].T + into[:3, 3]
     wanted = _wanted(trial, used, points, into[:3, 2])
-    keys = _keys(trial, wanted)
-    yield 0.9
+    keys = {}
+    for each, key in _keys(trial, wanted):
+        keys[each] = key
+        yield 0.9
     rows = np.unique(np.linspace(0, len(frames) - 1, _CHECKED).astype(int))
     check_poses(
-        by_uid(bpy.data.objects, uid),
+        posed_armature(uid, bones),
         [{name: key.at(row) for name, key in keys.items()} for row in rows],
         [{name: turns[row] for name, turns in wanted.turns.items()} for row in rows],
         held,
         switches,
         _MOST_ASTRAY,
     )
+    yield 0.9
     action = bpy.data.actions.new(name)
     action["jumps_lineage"], action_uid = lineage, action.session_uid
     new_channelbag(action, name)
     try:
-        for share in _keyed_steps(action_uid, uid, frames, keys):
-            yield 0.9 + 0.1 * share
-        target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
+        for done, (each, key) in enumerate(keys.items(), start=1):
+            target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
+            _write(action, target.pose.bones[each], frames, key)
+            yield 0.9 + 0.1 * done / len(keys)
+        target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
         _write_still(target, action, frames[:1], held, switches)
         _put_on_track(target, action, name, first)
     except BaseException:
@@ -348,9 +356,9 @@ def _beside(mapped: Mapped) -> dict[str, _Beside]:
     return found
 
 
-def _keys(trial: Trial, wanted: _Wanted) -> dict[str, _Keys]:
-    """The channels that take all driven bones where they are wanted, each after those that it
-    hangs on or lies beside; adds to ``wanted`` where IK controls are to be.
+def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, _Keys]]:
+    """Each driven bone with the channels that take it where it is wanted, after those bones that
+    it hangs on or lies beside; adds to ``wanted`` where IK controls are to be.
 
     Raises JumpsError where bones hang on each other in a circle.
     """
@@ -367,7 +375,6 @@ def _keys(trial: Trial, wanted: _Wanted) -> dict[str, _Keys]:
     )
     count = len(next(iter(wanted.turns.values())))
     posed: dict[str, NDArray[np.float64]] = {}
-    keys = {}
     try:
         names = list(order.static_order())
     except CycleError as error:
@@ -401,8 +408,7 @@ def _keys(trial: Trial, wanted: _Wanted) -> dict[str, _Keys]:
             turn = continuous(quaternions(basis)[:, None])[:, 0]
         pose[:, :3, :3] *= base.scale
         posed[name] = pose
-        keys[name] = _Keys(turn, location)
-    return keys
+        yield name, _Keys(turn, location)
 
 
 def _unscaled(axes: NDArray) -> NDArray[np.float64]:
@@ -491,21 +497,13 @@ def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:
     return np.asarray(vector / max(float(length), 1e-9))
 
 
-def _keyed_steps(
-    action_uid: int, uid: int, frames: NDArray[np.integer], keys: dict[str, _Keys]
-) -> Generator[float, None, None]:
-    """Write the channels of all driven bones; yields the share done after each."""
-    for index, (name, key) in enumerate(keys.items()):
-        target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
-        bone = target.pose.bones.get(name)
-        if bone is None:
-            raise JumpsError(f"The bones of {target.name} were changed meanwhile; start it again.")
-        channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
-        if key.location is not None:
-            _write_location(channelbag, bone, frames, key.location)
-        if key.turn is not None:
-            _write_rotation(channelbag, bone, frames, key.turn)
-        yield (index + 1) / len(keys)
+def _write(action: Action, bone: PoseBone, frames: NDArray[np.integer], key: _Keys) -> None:
+    """Key a bone's channels."""
+    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    if key.location is not None:
+        _write_location(channelbag, bone, frames, key.location)
+    if key.turn is not None:
+        _write_rotation(channelbag, bone, frames, key.turn)
 
 
 def _write_still(

@@ -8,9 +8,10 @@ import pytest
 from mathutils import Euler
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.scene.bake import finished
 from jumps_blender.scene.orientation import body_frames
 from jumps_blender.scene.result import create_result
-from jumps_blender.scene.retarget import retarget
+from jumps_blender.scene.retarget import retarget, retarget_steps
 from jumps_blender.skeletons import joint_index
 
 from ..walking import picture
@@ -202,3 +203,30 @@ def test_the_operator_does_what_the_function_does(result) -> None:
     panel.rig = None
     assert len(panel.slots) == 0
     assert not bpy.ops.jumps.map_rig.poll()
+
+
+def test_meddling_between_the_pieces_is_a_message(result) -> None:
+    for meddle, words in (
+        (
+            lambda rig: setattr(rig.data.bones["head"], "name", "Kopf"),
+            "The bones of Rig were changed",
+        ),
+        (lambda rig: setattr(rig.data, "pose_position", "REST"), "Set Rig to Pose Position first"),
+        (lambda rig: bpy.data.objects.remove(rig), "has been deleted"),
+    ):
+        for after in (1, 3, 20, 30):
+            rig, mapped = make_rig(REST, {})
+            rig.name = "Rig"
+            steps = retarget_steps(result, rig, mapped)
+            for _ in range(after):
+                next(steps)
+            meddle(rig)
+            with pytest.raises(JumpsError, match=words):
+                finished(steps, None)
+            assert [action for action in bpy.data.actions if " on Rig" in action.name] == []
+            for left in [item for item in bpy.data.objects if item.name.startswith("Rig")]:
+                bpy.data.objects.remove(left)
+    rig, mapped = make_rig(REST, {})
+    rig.data.pose_position = "REST"
+    with pytest.raises(JumpsError, match="to Pose Position first"):
+        retarget(result, rig, mapped)
