@@ -28,7 +28,7 @@ from ..skeletons.rig_maps import SWITCHES
 from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
 from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
 from .keyframes import new_channelbag, write_curve
-from .orientation import body_frames
+from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
 from .rig_trial import Switches, Trial, check_poses, that_move, tried
 
@@ -50,7 +50,7 @@ _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
         ("toe", "foot"),
     )
 }
-CHAINS = {"spine": ("spine", "spine2", "spine3", "spine4"), "neck": ("neck",)}
+CHAINS = ("spine", "neck")  # of as many bones as the rig has
 # What a motion drives in every rig, from the hips up and outwards, and what only some have.
 DRIVEN = ("hips", *CHAINS, *list(_FOLLOWS)[1:])
 # What follows what, as it lies beside it at rest: IK targets wholly, poles only in their place.
@@ -62,8 +62,12 @@ _BESIDE = {
 CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
+_SPINE = [joint_index(name) for name in ("pelvis", "spine", "spine2", "spine3", "spine4", "neck")]
+_PART = 0.12  # share of the trunk's length below which a bone's ends don't tell where it points
 # How far ends of limbs reach beyond the last bone that a rig has, as shares of the stature.
-_HAND, _TOE, _CROWN = 0.04, 0.035, 0.115
+_HAND, _FOOT, _TOE, _CROWN = 0.04, 0.074, 0.035, 0.115
+_ARM = 0.17  # a forearm, likewise
+_ALIKE = 0.6  # cosine of the angle by which a last bone's tail may be away from where it likely is
 # Shares of the stature: from the thighs to the neck, of it to the pelvis, from neck to head.
 _TRUNK, _PELVIS, _NECK = 0.26, 0.055, 0.113
 # How many frames of a clip are tried on a rig whose bones constraints move, and by how many
@@ -75,11 +79,13 @@ _CHECKED, _MOST_ASTRAY = 12, 0.1
 class _Rig:
     """The rig at rest, in its armature's space.
 
-    joints: float64 (28, 3); frames: float64 (28, 3, 3), see ``body_frames``
+    joints: float64 (28, 3); frames: float64 (28, 3, 3), see ``body_frames``; trunk: (V, 3), the
+    middle of the thighs, where the spine's bones begin, and where the last one ends
     """
 
     joints: NDArray[np.float64]
     frames: NDArray[np.float64]
+    trunk: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -324,21 +330,19 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Want
     """
     rig = _at_rest(trial, mapped)
     frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
-    turns = {}
+    parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
+    trunk = _trunk_turns(rig, points)
+    parts |= dict(zip((mapped["hips"][0], *mapped.get("spine", ())), trunk, strict=True))
     for slot, joint in _FOLLOWS.items():
         for name in mapped.get(slot, ()):
-            turns[name] = frames[:, joint_index(joint)] @ _unscaled(trial.still[name][:3, :3])
-    for slot, chain in CHAINS.items():
-        names = mapped.get(slot, ())
-        for index, name in enumerate(names):
-            turn = _between(frames, chain, (index + 0.5) / len(names))
-            turns[name] = turn @ _unscaled(trial.still[name][:3, :3])
+            parts.setdefault(name, frames[:, joint_index(joint)])
+    turns = {name: turn @ _unscaled(trial.still[name][:3, :3]) for name, turn in parts.items()}
     legs = [_legs(x) for x in (rig.joints[None], points)]
     scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
     middle = points[:, _HIPS].mean(axis=1) * scale
     hips = mapped["hips"][0]
     aside = trial.head(hips) - rig.joints[_HIPS].mean(axis=0)
-    heads = {hips: middle + frames[:, joint_index("pelvis")] @ aside}
+    heads = {hips: middle + trunk[0] @ aside}
     for name in mapped.get("root", ()):
         up = up / np.linalg.norm(up)
         moved = heads[hips] - trial.head(hips)
@@ -424,40 +428,52 @@ def _legs(points: NDArray) -> NDArray[np.float64]:
     )
 
 
-def _between(turns: NDArray, chain: tuple[str, ...], share: float) -> NDArray[np.float64]:
-    """(F, 3, 3): the turn at a share of the way along a chain of joints' bones."""
-    place = np.clip(share * len(chain) - 0.5, 0, len(chain) - 1)
-    low = int(place)
-    high = min(low + 1, len(chain) - 1)
-    first, second = (quaternions(turns[:, joint_index(chain[at])]) for at in (low, high))
-    second = second * np.sign((first * second).sum(axis=-1, keepdims=True) + 1e-12)
-    mixed = (1 - (place - low)) * first + (place - low) * second
-    return _matrices(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))
+def _trunk_turns(rig: _Rig, points: NDArray) -> list[NDArray[np.float64]]:
+    """Turns (F, 3, 3) of the hips and of each bone of the spine.
+
+    The body's trunk is bent at other places than the rig's: it is cut where the rig's bones begin,
+    and each of them points from one cut to the next, as far along the way from hips to neck.
+    """
+    way = np.concatenate([points[:, _HIPS].mean(axis=1, keepdims=True), points[:, _SPINE]], axis=1)
+    lengths = np.median(np.linalg.norm(np.diff(way, axis=1), axis=-1), axis=0)
+    places, cuts = _shares(lengths), _shares(np.linalg.norm(np.diff(rig.trunk, axis=0), axis=-1))
+    above = np.clip(np.searchsorted(places, cuts), 1, len(places) - 1)
+    part = (cuts - places[above - 1]) / np.maximum(places[above] - places[above - 1], 1e-9)
+    cut = (1 - part)[:, None] * way[:, above - 1] + part[:, None] * way[:, above]
+    spans = []
+    for low in range(len(cuts) - 1):
+        far = np.flatnonzero(cuts >= cuts[low] + _PART)
+        near = np.flatnonzero(cuts <= 1 - _PART)
+        spans.append((low, int(far[0])) if len(far) else (int(near[-1]), len(cuts) - 1))
+    still = trunk_frames(rig.joints[None], rig.trunk[None], spans)[0]
+    frames = trunk_frames(points, cut, spans)
+    return [frames[:, step] @ still[step].T for step in range(len(spans))]
 
 
-def _matrices(quaternion: NDArray) -> NDArray[np.float64]:
-    """Unit quaternions wxyz (F, 4) -> (F, 3, 3)."""
-    w, x, y, z = quaternion.T
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        axis=-2,
-    )
+def _shares(lengths: NDArray) -> NDArray[np.float64]:
+    """(N + 1,): how far along a way each end of its N parts lies, from 0 to 1."""
+    way = np.concatenate([[0.0], np.cumsum(lengths)])
+    return np.asarray(way / max(float(way[-1]), 1e-9))
 
 
 def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
-    """Where the 28 joints are in a rig that needn't have a bone for each."""
+    """Where the 28 joints are in a rig that needn't have a bone for each.
+
+    Bones point at the next one's head; where there is none, at their tails, unless these point
+    elsewhere than such a bone can: in rigs that were made by other programs they often do.
+    """
 
     def head(slot: str) -> NDArray[np.float64] | None:
         names = mapped.get(slot)
         return trial.head(names[0]) if names else None
 
-    def tail(slot: str, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
-        names = mapped.get(slot)
-        return trial.tail(names[-1]) if names else otherwise
+    def end(slot: str, likely: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where a last bone points: where its tail is, if that is about where it likely does."""
+        for name in mapped.get(slot, ())[-1:]:
+            way = _direction(trial.tail(name) - trial.head(name), likely)
+            if way @ likely > _ALIKE:
+                return way
+        return likely
 
     found = {joint: place for slot, joint in _FOLLOWS.items() if (place := head(slot)) is not None}
     # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
@@ -466,28 +482,36 @@ def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
         (place for slot in ("neck", "head") if (place := head(slot)) is not None),
         0.5 * (found["l_shoulder"] + found["r_shoulder"]),
     )
+    trunk = np.array([thighs, *(trial.head(name) for name in mapped.get("spine", ())), chest])
     tall = float(np.linalg.norm(chest - thighs)) / _TRUNK
     up = _direction(chest - thighs, np.array([0.0, 0.0, 1.0]))
-    found["pelvis"] = thighs + _PELVIS * tall * up
-    for step, name in enumerate((*CHAINS["spine"], "neck"), start=1):
-        found[name] = found["pelvis"] + step / 5 * (chest - found["pelvis"])
+    ahead = _direction(np.cross(found["l_hip"] - found["r_hip"], up), np.array([0.0, -1.0, 0.0]))
+    cuts = _shares(np.linalg.norm(np.diff(trunk, axis=0), axis=-1))
+    places = np.linspace(_PELVIS / _TRUNK, 1.0, len(_SPINE))
+    for joint, share in zip(_SPINE, places, strict=True):
+        found[JOINTS[joint]] = np.array([np.interp(share, cuts, axis) for axis in trunk.T])
     found.setdefault("head", chest + _NECK * tall * up)
-    crown = tail("head", found["head"] + up)
-    found["head_top"] = found["head"] + _CROWN * tall * _direction(crown - found["head"], up)
+    found["head_top"] = found["head"] + _CROWN * tall * end("head", up)
     for side in "lr":
         shoulder = found[f"{side}_shoulder"]
         found.setdefault(f"{side}_clavicle", 0.73 * chest + 0.27 * shoulder)
-        elbow = found.setdefault(f"{side}_elbow", tail(f"{side}_upper_arm", shoulder))
-        wrist = found.setdefault(f"{side}_wrist", tail(f"{side}_forearm", elbow - up))
-        palm = tail(f"{side}_hand", wrist + (wrist - elbow))
-        found[f"{side}_hand"] = wrist + _HAND * tall * _direction(palm - wrist, wrist - elbow)
-        ankle = found.setdefault(f"{side}_ankle", tail(f"{side}_shin", found[f"{side}_knee"] - up))
-        ball = found.setdefault(f"{side}_foot", tail(f"{side}_foot", ankle - _HAND * tall * up))
-        ahead = tail(f"{side}_toe", ball + (ball - ankle)) - ball
-        ahead = ahead - (ahead @ up) * up
-        found[f"{side}_toe"] = ball + _TOE * tall * _direction(ahead, ball - ankle)
+        upper = _direction(shoulder - found[f"{side}_clavicle"], up)
+        elbow = found.setdefault(f"{side}_elbow", shoulder + _ARM * tall * upper)
+        upper = _direction(elbow - shoulder, upper)
+        wrist = found.setdefault(f"{side}_wrist", elbow + _ARM * tall * upper)
+        fore = _direction(wrist - elbow, upper)
+        found[f"{side}_hand"] = wrist + _HAND * tall * end(f"{side}_hand", fore)
+        down = found[f"{side}_knee"] - found[f"{side}_hip"]
+        ankle = found.setdefault(f"{side}_ankle", found[f"{side}_knee"] + down)
+        slope = _direction(ahead - 0.6 * up, ahead)
+        ball = found.setdefault(f"{side}_foot", ankle + _FOOT * tall * end(f"{side}_foot", slope))
+        flat = ball - ankle
+        flat = _direction(flat - (flat @ up) * up, ahead)
+        toes = end(f"{side}_toe", flat)
+        toes = _direction(toes - (toes @ up) * up, flat)
+        found[f"{side}_toe"] = ball + _TOE * tall * toes
     joints = np.array([found[name] for name in JOINTS])
-    return _Rig(joints, body_frames(joints[None], joints)[0])
+    return _Rig(joints, body_frames(joints[None], joints)[0], trunk)
 
 
 def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:

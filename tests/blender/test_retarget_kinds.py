@@ -8,9 +8,10 @@ import pytest
 from mathutils import Matrix, Vector
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.scene.bake import sample_pose
 from jumps_blender.scene.retarget import ik_controls, retarget, rig_bones
-from jumps_blender.skeletons import PARENTS, joint_index
+from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 from jumps_blender.skeletons.rig_maps import mapped
 
 from .rigs import BONES, heads, lifted, make_rig, moving, t_pose
@@ -18,6 +19,7 @@ from .test_orientation import REST, about, posed
 from .test_retarget import MIXAMO
 
 FRAMES = np.array([1, 7, 15, 24])
+MOCAP = Path(__file__).parents[3] / "shared" / "mocap" / "test.npz"
 Y_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # Blender's axes to those of glTF and FBX
 
 
@@ -499,3 +501,89 @@ def test_a_result_that_was_run_again_takes_its_tracks_place() -> None:
     assert track.strips[0].action == action
     other = retarget(lifted(moving(), person="2"), rig, slots)
     assert [t.strips[0].action for t in rig.animation_data.nla_tracks] == [action, other]
+
+
+@pytest.fixture(params=["cmu_07", "cmu_29", "cmu_35"])
+def recorded(request: pytest.FixtureRequest) -> np.ndarray:
+    """The first second of real motion, 30 frames (30, 28, 3), of one person; z up, metres."""
+    if not MOCAP.exists():
+        pytest.skip(f"{MOCAP} is absent")
+    clip = next(clip for clip in MocapArchive(MOCAP) if clip.subject == request.param)
+    points = np.asarray(clip.xyz, np.float64)[:60:2]
+    return points - (*points[0, joint_index("pelvis"), :2], points[..., 2].min())
+
+
+def joints_of(bvh: bpy.types.Object, frames: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(F, 28, 3) of an imported BVH: what it has no bone for goes with the bones that it has."""
+    matrices, world = sample_pose(bvh, frames)
+    matrices = world[:, None] @ matrices
+    joints = np.empty((len(frames), 28, 3))
+    for part, name in CMU.items():
+        bone, index = bvh.data.bones[name], bvh.pose.bones.find(name)
+        begin, end = (joint_index(joint) for joint in BONES[part])
+        joints[:, begin] = matrices[:, index, :3, 3]
+        if JOINTS[end] in ("spine4", "head_top") or part.endswith(("hand", "toe")):
+            still = bvh.matrix_world @ bone.matrix_local
+            at_rest = np.array(
+                still.inverted() @ Vector(rest[end] - rest[begin] + still.translation)
+            )
+            joints[:, end] = (matrices[:, index] @ np.append(at_rest, 1))[:, :3]
+    return joints
+
+
+def test_recorded_motion_by_way_of_a_bvh(recorded, tmp_path: Path) -> None:
+    """CMU's motion as a BVH, as Blender imports it, on another rig of the same proportions."""
+    rest = recorded[0]
+    write_bvh(tmp_path / "cmu.bvh", rest, CMU, recorded)
+    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "cmu.bvh"), global_scale=0.01)
+    bvh = bpy.context.object
+    frames = np.arange(1, 31)
+    imported = joints_of(bvh, frames, rest)
+    rest = joints_of(bvh, np.array([1]), rest)[0]
+    rig, _ = make_rig(rest @ Y_UP.T * 100, MIXAMO, seed=3)
+    rig.scale, rig.rotation_euler = (0.01,) * 3, (np.pi / 2, 0, 0)
+    bpy.context.view_layer.update()
+    result = lifted(imported)
+    for armature, called in ((rig, MIXAMO), (bvh, CMU)):
+        retarget(result, armature, mapped(rig_bones(armature))[1])
+        found = heads(armature, called.values(), frames)
+        expected = imported[:, [joint_index(BONES[part][0]) for part in called]]
+        assert np.linalg.norm(found - expected, axis=-1).max() < 0.01
+
+
+def test_tails_that_point_anywhere() -> None:
+    """As bones' do that were made where a bone has no tail, and is drawn along one of its axes."""
+    plain, _ = make_rig(t_pose(), MIXAMO)
+    odd, _ = make_rig(t_pose(), MIXAMO)
+    rng = np.random.default_rng(1)
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone in odd.data.edit_bones:
+        way = bone.vector.normalized()
+        aside = Vector(rng.normal(size=3)).cross(way).normalized()
+        bone.tail = bone.head + 0.05 * (aside - 0.3 * way)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    result = lifted(moving())
+    turned = []
+    for rig in (plain, odd):
+        retarget(result, rig, mapped(rig_bones(rig))[1])
+        matrices, _ = sample_pose(rig, FRAMES)
+        rest = np.array([bone.matrix_local for bone in rig.data.bones])[:, :3, :3]
+        order = [rig.data.bones.find(name) for name in MIXAMO.values()]
+        turned.append((matrices[..., :3, :3] @ rest.swapaxes(-1, -2))[:, order])
+    cos = (np.einsum("fbij,fbij->fb", *turned) - 1) / 2
+    worst = np.degrees(np.arccos(np.clip(cos, -1, 1))).max(axis=0)
+    assert dict(zip(MIXAMO, worst, strict=True)) == pytest.approx(dict.fromkeys(MIXAMO, 0), abs=3)
+
+
+def test_at_rest_nothing_is_turned() -> None:
+    """A body that stands as the rig does leaves the rig as it is, whatever its spine is like."""
+    joints = t_pose()
+    for name, share in (("spine", 0.02), ("spine2", 0.035), ("spine3", 0.03), ("spine4", 0.01)):
+        joints[joint_index(name), 1] += share
+    rig, slots = make_rig(joints, MIXAMO, seed=6)
+    retarget(lifted(np.repeat(joints[None], 4, axis=0)), rig, slots)
+    matrices, _ = sample_pose(rig, np.array([1, 4]))
+    # Toes are taken to lie flat at rest, which this body's don't.
+    order = [n for n, bone in enumerate(rig.data.bones) if "Toe" not in bone.name]
+    rest = np.array([bone.matrix_local for bone in rig.data.bones])[order]
+    assert matrices[:, order] == pytest.approx(np.repeat(rest[None], 2, axis=0), abs=0.02)
