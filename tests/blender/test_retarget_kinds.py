@@ -16,7 +16,7 @@ from jumps_blender.skeletons.rig_maps import mapped
 
 from .rigs import BONES, heads, lifted, make_rig, moving, t_pose
 from .test_orientation import REST, about, posed
-from .test_retarget import MIXAMO
+from .test_retarget import MIXAMO, keys
 
 FRAMES = np.array([1, 7, 15, 24])
 MOCAP = Path(__file__).parents[3] / "shared" / "mocap" / "test.npz"
@@ -587,3 +587,25 @@ def test_at_rest_nothing_is_turned() -> None:
     order = [n for n, bone in enumerate(rig.data.bones) if "Toe" not in bone.name]
     rest = np.array([bone.matrix_local for bone in rig.data.bones])[order]
     assert matrices[:, order] == pytest.approx(np.repeat(rest[None], 2, axis=0), abs=0.02)
+
+
+@pytest.mark.usefixtures("extension")
+def test_the_panels_options_are_used() -> None:
+    rig = made("unreal")
+    result = lifted(moving())
+    by_function = keys(retarget(result, rig, mapped(rig_bones(rig))[1], root_motion=True))
+    panel = bpy.context.scene.jumps
+    panel.rig = rig
+    panel.root_motion = True
+    assert [row.bone for row in panel.slots if row.slot == "r_hand_ik"] == [
+        "ik_hand_gun",
+        "ik_hand_r",
+    ]
+    assert [row.bone for row in panel.slots if row.slot == "root"] == ["root"]
+    bpy.context.view_layer.objects.active = result.root
+    assert bpy.ops.jumps.retarget() == {"FINISHED"}
+    (track,) = rig.animation_data.nla_tracks
+    by_operator = keys(track.strips[0].action)
+    assert by_operator.keys() == by_function.keys()
+    assert all(np.array_equal(by_operator[key], by_function[key]) for key in by_function)
+    assert ('pose.bones["root"].location', 0) in by_operator
