@@ -29,6 +29,7 @@ _POSES = 5  # that bones are tried in
 _TURN, _SHIFT = 0.5, 0.05  # radians, shares of the rig's size
 _SLACK = 2e-3  # by how much something may miss what it goes along with, as a share
 _TWIST = 6  # how many times more a bone may be twisted about itself than point elsewhere
+_FLAT = 1e-9  # volume of a bone's axes below which it has none
 _REST = (np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]))
 
 
@@ -91,6 +92,9 @@ def tried(
         still = double.posed(dict.fromkeys((*driven, *held), _REST))
         size = float(np.ptp(still[:, :3, 3], axis=0).max())
         names = double.names
+        for name in driven:
+            if abs(np.linalg.det(still[names[name], :3, :3])) < _FLAT:
+                raise JumpsError(f"{target.name}: {name} is scaled to nothing; clear its scale.")
         scales = {name: np.array(target.pose.bones[name].scale) for name in driven}
         rotscale = {name: [still[names[name], :3, :3] / scales[name]] for name in driven}
         heads = {name: [still[names[name], :3, 3]] for name in driven}

@@ -29,7 +29,6 @@ __all__ = [
     "guessed",
     "mapped",
     "problems",
-    "recognised",
 ]
 
 GUESSED = "guessed"
@@ -47,11 +46,6 @@ class RigMap:
     name: str
     title: str
     bones: Mapping[str, tuple[str, ...]]
-
-    @property
-    def may_be_absent(self) -> frozenset[str]:
-        """Slots without which a rig still belongs to the family."""
-        return frozenset(self.bones) - set(NEEDED)
 
 
 def _map(name: str, title: str, sides: tuple[str, str], **names: str) -> RigMap:
@@ -349,18 +343,12 @@ RIG_MAPS: dict[str, RigMap] = {
 }
 
 
-def recognised(bones: Sequence[RigBone]) -> RigMap | None:
-    """The map that has names for the most bones of this rig, if the rig has all that is needed."""
-    best = _recognised(bones)
-    return best[0] if best else None
-
-
 def mapped(bones: Sequence[RigBone]) -> tuple[str, dict[str, tuple[str, ...]]]:
     """The name of the rig's map, or "guessed", and the rig's own bones for each slot.
 
     Slots without a bone are left out. The result may lack what is needed: see problems().
     """
-    best = _recognised(bones)
+    best = _best(bones)
     if best is None:
         return GUESSED, guessed(bones)
     return best[0].name, best[1]
@@ -491,7 +479,7 @@ _COPIES = ("def", "org", "mch", "deform")  # bones that follow others; taken if 
 _PREFIXES = 4
 
 
-def _recognised(bones: Sequence[RigBone]) -> tuple[RigMap, dict[str, tuple[str, ...]]] | None:
+def _best(bones: Sequence[RigBone]) -> tuple[RigMap, dict[str, tuple[str, ...]]] | None:
     best: tuple[tuple[int, float], RigMap, dict[str, tuple[str, ...]]] | None = None
     tree = BoneTree(bones)
     for names in _readings(bones):

@@ -123,6 +123,11 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
     flat = create_result(bpy.context, replace(picture(20), person="2"))
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
+    for name in ("l_hand", "hips"):
+        rig.pose.bones[name].scale = (1, 0, 1)
+        with pytest.raises(JumpsError, match=f"{name} is scaled to nothing; clear its scale"):
+            retarget(result, rig, mapped)
+        rig.pose.bones[name].scale = (1, 1, 1)
     # As in rigs whose controls hang on bones that follow others.
     held = rig.pose.bones["l_clavicle"].constraints.new("COPY_ROTATION")
     held.target, held.subtarget = rig, "head"
