@@ -478,10 +478,8 @@ def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
     found = {joint: place for slot, joint in _FOLLOWS.items() if (place := head(slot)) is not None}
     # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
     thighs = 0.5 * (found["l_hip"] + found["r_hip"])
-    chest = next(
-        (place for slot in ("neck", "head") if (place := head(slot)) is not None),
-        0.5 * (found["l_shoulder"] + found["r_shoulder"]),
-    )
+    neck = head("neck")
+    chest = 0.5 * (found["l_shoulder"] + found["r_shoulder"]) if neck is None else neck
     trunk = np.array([thighs, *(trial.head(name) for name in mapped.get("spine", ())), chest])
     tall = float(np.linalg.norm(chest - thighs)) / _TRUNK
     up = _direction(chest - thighs, np.array([0.0, 0.0, 1.0]))

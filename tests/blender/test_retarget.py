@@ -104,6 +104,14 @@ def test_bones_that_are_not_mapped_go_along(result) -> None:
     assert np.linalg.norm(found - expected, axis=-1)[:, limbs].max() < 0.01
 
 
+def test_a_rig_without_a_neck(result) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    retarget(result, rig, {slot: names for slot, names in mapped.items() if slot != "neck"})
+    found = heads(rig, BONES, FRAMES)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.03
+
+
 def test_frames_are_the_bodys_own_whatever_the_rest_pose() -> None:
     points = moving()
     one, two = body_frames(points, REST), body_frames(points, t_pose())
