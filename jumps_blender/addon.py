@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 from .operators import settings
 from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
+from .operators.bones_presets import JUMPS_OT_add_bones_preset, JUMPS_OT_load_bones_preset
 from .operators.clear_result import JUMPS_OT_clear_result
 from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
@@ -46,6 +47,8 @@ _CLASSES = (
     JUMPS_OT_bake_to_armature,
     JUMPS_OT_map_rig,
     JUMPS_OT_retarget,
+    JUMPS_OT_load_bones_preset,
+    JUMPS_OT_add_bones_preset,
     JUMPS_OT_export_motion,
     JUMPS_OT_write_motion,
     JUMPS_OT_select_result,
@@ -58,6 +61,7 @@ _CLASSES = (
     presets.JUMPS_MT_upsample_presets,
     presets.JUMPS_OT_add_upsample_preset,
     presets.JUMPS_PT_upsample_presets,
+    presets.JUMPS_PT_bones_presets,
     panels.JUMPS_UL_people,
     panels.JUMPS_MT_results,
     panels.JUMPS_PT_source,
@@ -68,6 +72,7 @@ _CLASSES = (
     panels.JUMPS_PT_history,
     panels.JUMPS_PT_retarget,
     panels.JUMPS_PT_bones,
+    panels.JUMPS_PT_controls,
     panels.JUMPS_PT_export,
     menus.JUMPS_MT_object,
 )

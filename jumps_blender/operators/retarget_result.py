@@ -65,7 +65,14 @@ class JUMPS_OT_retarget(NeedsResult, LongOperator, Operator):
         if wrong:
             raise JumpsError(wrong[0])
         self._range, self._rig = result.frame_range, settings.rig.name
-        return SteppedJob(retarget_steps(result, settings.rig, chosen), "Retargeting", WORK_FOR)
+        steps = retarget_steps(
+            result,
+            settings.rig,
+            chosen,
+            limbs=settings.limbs,
+            root_motion=settings.root_motion,
+        )
+        return SteppedJob(steps, "Retargeting", WORK_FOR)
 
     def frames(self) -> int:
         return self._range[1] - self._range[0] + 1

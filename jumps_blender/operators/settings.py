@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import bpy
 from bpy.props import (
@@ -25,7 +25,7 @@ from ..model_runtime import ENGINES
 from ..model_runtime.space import USUAL_FOCAL
 from ..scene.export import FORMATS as EXPORT_FORMATS
 from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
-from ..scene.retarget import CHAINS, DRIVEN, rig_bones
+from ..scene.retarget import CHAINS, CONTROLS, DRIVEN, ik_controls, rig_bones
 from ..skeletons.rig_maps import mapped
 
 # Called when what the viewport shows has changed; filled by ``ui.overlay``, which lies above.
@@ -88,9 +88,16 @@ def recognise_bones(settings: PropertyGroup) -> None:
     if settings.rig is None:
         return
     settings.rig_map, found = mapped(rig_bones(settings.rig))
-    for slot in DRIVEN:
+    show_bones(settings, ik_controls(settings.rig, found) | found)
+
+
+def show_bones(settings: PropertyGroup, found: Mapping[str, Sequence[str]]) -> None:
+    """Fill the table with these bones of each slot."""
+    settings.slots.clear()
+    for slot in (*DRIVEN, *CONTROLS):
+        names = found.get(slot, ())
         # One row more for bones that were not found.
-        for name in (*found.get(slot, ()), *([""] if slot in CHAINS or slot not in found else [])):
+        for name in (*names, *([""] if slot in CHAINS or not names else [])):
             row = settings.slots.add()
             row.slot, row.bone = slot, name
 
@@ -249,6 +256,21 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     slots: CollectionProperty(
         type=JUMPS_PG_slot, name="Bones", description="Which of the rig's bones is which part"
+    )
+    limbs: EnumProperty(
+        name="Limbs",
+        description="What moves arms and legs in rigs that have a switch for it; both are keyed, "
+        "where the rig has both",
+        items=[
+            ("FK", "FK", "The bones of arms and legs turn, each against the one before it"),
+            ("IK", "IK", "Hands and feet are placed, and arms and legs reach for them"),
+        ],
+    )
+    root_motion: BoolProperty(
+        name="Root Motion",
+        description="Let the rig's root bone go over the floor beneath the hips, as game engines "
+        "want it; otherwise it stays where it is",
+        default=False,
     )
     export_of: EnumProperty(
         name="Export",

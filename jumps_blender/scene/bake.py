@@ -124,14 +124,14 @@ def sample_steps(
     matrices, world = np.empty((len(frames), bones, 4, 4)), np.empty((len(frames), 4, 4))
     for start in range(0, len(frames), size):
         rows = slice(start, start + size)
-        found = _posed(uid, names)
+        found = posed_armature(uid, names)
         with _following(found) if following else nullcontext(found) as shown:
             matrices[rows], world[rows] = sample_pose(shown, frames[rows])
         yield 0.9 * min(start + size, len(frames)) / len(frames)
     return matrices, world
 
 
-def _posed(uid: int, names: Sequence[str]) -> Object:
+def posed_armature(uid: int, names: Sequence[str]) -> Object:
     """The armature, as long as it has these bones and shows its pose; raises JumpsError."""
     armature = by_uid(bpy.data.objects, uid)
     if [bone.name for bone in armature.pose.bones] != list(names):
@@ -261,7 +261,7 @@ def _keyed_steps(
         yield 0.5 * start / len(frames)
     rotation = continuous(rotation)
     for index, (place, turn) in enumerate(paths):
-        _posed(uid, names)
+        posed_armature(uid, names)
         action = by_uid(bpy.data.actions, action_uid)
         channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
         for axis in range(3):

@@ -8,6 +8,8 @@ against the body, so that nothing turns over on the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,6 +94,24 @@ def _trunk(points: NDArray) -> dict[str, NDArray[np.float64]]:
         side = (1 - share) * hips + share * shoulders
         result[name] = _square(side, _along(points, joint_index(name)))
     return result
+
+
+def trunk_frames(
+    points: NDArray, vertices: NDArray, spans: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """(F, S, 3, 3): axes as of ``body_frames``, of S parts of a trunk, from the hips up.
+
+    points: (F, 28, 3), joints, of which hips and shoulders tell the sides; vertices: (F, V, 3),
+    along the trunk; spans: for each part, between which vertices it points
+    """
+    hips = _unit(points[:, joint_index("l_hip")] - points[:, joint_index("r_hip")])
+    shoulders = _unit(points[:, joint_index("l_shoulder")] - points[:, joint_index("r_shoulder")])
+    frames = np.empty((len(points), len(spans), 3, 3))
+    for step, (low, high) in enumerate(spans):
+        share = step / len(spans)
+        side = (1 - share) * hips + share * shoulders
+        frames[:, step] = _square(side, _unit(vertices[:, high] - vertices[:, low]))
+    return frames
 
 
 def _along(points: NDArray, joint: int) -> NDArray[np.float64]:

@@ -59,6 +59,11 @@ class Result:
         return str(self.members[0]["jumps_result"])
 
     @property
+    def lineage(self) -> str:
+        """The id of the first of the results that replaced each other up to this one."""
+        return str(self._of_root("jumps_lineage", self.id))
+
+    @property
     def source(self) -> str:
         return str(self.members[0].get("jumps_source", ""))
 
@@ -504,6 +509,7 @@ def _set(owner: ID, properties: Mapping[str, str | int | float]) -> None:
 def _take_place(result: Result, previous: Result, keep_place: bool) -> None:
     """Put a new result where the previous one stood, with what hangs on it, and remove that."""
     root = previous.find("root")
+    result.root["jumps_lineage"] = previous.lineage
     if root is not None and keep_place:
         result.root.parent = root.parent
         result.root.matrix_parent_inverse = root.matrix_parent_inverse

@@ -3,29 +3,37 @@
 Bodies are compared by what is anatomical about them (see ``orientation.body_frames``): a bone of
 the rig is turned from its rest pose as the frame of the same part of the body is, so rest poses,
 bone rolls, proportions and the armature's orientation may all differ. Only the hips move; their
-path is scaled by the legs' lengths, so that feet that stood still stand still again.
+path is scaled by the legs' lengths, so that feet that stood still stand still again. What the rig
+has for IK follows the limbs that it can hold, as it lies beside them at rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, Constraint, Object, PoseBone
+from bpy.types import Action, ActionChannelbag, NlaTrack, Object, PoseBone
+from bpy.utils import escape_identifier
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..skeletons import JOINTS, joint_index
 from ..skeletons.rig_bones import RigBone
-from .bake import continuous, finished, joint_bones, quaternions, sample_steps
+from ..skeletons.rig_maps import SWITCHES
+from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
+from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
 from .keyframes import new_channelbag, write_curve
-from .orientation import body_frames
+from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
+from .rig_trial import Switches, Trial, check_poses, that_move, tried
 
 Mapped = Mapping[str, tuple[str, ...]]  # slots of ``skeletons.rig_maps`` to the rig's bones
+Limbs = Literal["FK", "IK"]
 
 # The joint whose bone a slot's bone follows.
 _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
@@ -42,26 +50,82 @@ _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
         ("toe", "foot"),
     )
 }
-CHAINS = {"spine": ("spine", "spine2", "spine3", "spine4"), "neck": ("neck",)}
-# What can be driven, from the hips up and outwards.
+CHAINS = ("spine", "neck")  # of as many bones as the rig has
+# What a motion drives in every rig, from the hips up and outwards, and what only some have.
 DRIVEN = ("hips", *CHAINS, *list(_FOLLOWS)[1:])
+# What follows what, as it lies beside it at rest: IK targets wholly, poles only in their place.
+_BESIDE = {
+    f"{side}_{part}": f"{side}_{limb}"
+    for side in "lr"
+    for part, limb in (IK_FOLLOWS | IK_POLES).items()
+}
+CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
+_SPINE = [joint_index(name) for name in ("pelvis", "spine", "spine2", "spine3", "spine4", "neck")]
+_PART = 0.12  # share of the trunk's length below which a bone's ends don't tell where it points
 # How far ends of limbs reach beyond the last bone that a rig has, as shares of the stature.
-_HAND, _TOE, _CROWN = 0.04, 0.035, 0.115
+_HAND, _FOOT, _TOE, _CROWN = 0.04, 0.074, 0.035, 0.115
+_ARM = 0.17  # a forearm, likewise
+_ALIKE = 0.6  # cosine of the angle by which a last bone's tail may be away from where it likely is
 # Shares of the stature: from the thighs to the neck, of it to the pelvis, from neck to head.
 _TRUNK, _PELVIS, _NECK = 0.26, 0.055, 0.113
+# How many frames of a clip are tried on a rig whose bones constraints move, and by how many
+# radians one may miss where it should be.
+_CHECKED, _MOST_ASTRAY = 12, 0.1
 
 
 @dataclass(frozen=True)
 class _Rig:
     """The rig at rest, in its armature's space.
 
-    joints: float64 (28, 3); frames: float64 (28, 3, 3), see ``body_frames``
+    joints: float64 (28, 3); frames: float64 (28, 3, 3), see ``body_frames``; trunk: (V, 3), the
+    middle of the thighs, where the spine's bones begin, and where the last one ends
     """
 
     joints: NDArray[np.float64]
     frames: NDArray[np.float64]
+    trunk: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A control that follows a bone of a limb as it lies beside it at rest.
+
+    is_pole: only its place matters
+    """
+
+    limb: str
+    is_pole: bool
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Where driven bones are to be, in armature space.
+
+    turns: (F, 3, 3) by bone; heads: (F, 3) of those that are moved, too; beside: those for which
+    other bones tell it
+    """
+
+    turns: dict[str, NDArray[np.float64]]
+    heads: dict[str, NDArray[np.float64]]
+    beside: dict[str, _Beside]
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """A bone's channels, None where it has none: turn (F, 4), wxyz without jumps of sign;
+    location (F, 3)."""
+
+    turn: NDArray[np.float64] | None
+    location: NDArray[np.float64] | None
+
+    def at(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Location and turn in one frame."""
+        return (
+            np.zeros(3) if self.location is None else self.location[row],
+            np.array([1.0, 0.0, 0.0, 0.0]) if self.turn is None else self.turn[row],
+        )
 
 
 def rig_bones(target: Object) -> list[RigBone]:
@@ -77,19 +141,65 @@ def rig_bones(target: Object) -> list[RigBone]:
     ]
 
 
-def retarget(result: Result, target: Object, mapped: Mapped) -> Action:
+def ik_controls(target: Object, mapped: Mapped) -> dict[str, tuple[str, ...]]:
+    """Slots of IK controls and the bones for them, from the constraints of the limbs' bones."""
+    found: dict[str, tuple[str, ...]] = {}
+    if target.pose is None:
+        return found  # a new armature that Blender hasn't looked at yet
+    for side in "lr":
+        for limbs, control, pole in (
+            (("forearm", "hand"), "hand_ik", "elbow_pole"),
+            (("shin", "foot"), "foot_ik", "knee_pole"),
+        ):
+            names = [name for limb in limbs for name in mapped.get(f"{side}_{limb}", ())]
+            for name in names:
+                for constraint in target.pose.bones[name].constraints:
+                    if constraint.type != "IK":
+                        continue
+                    if constraint.target == target and constraint.subtarget:
+                        found.setdefault(f"{side}_{control}", (constraint.subtarget,))
+                    if constraint.pole_target == target and constraint.pole_subtarget:
+                        found.setdefault(f"{side}_{pole}", (constraint.pole_subtarget,))
+    return found
+
+
+def has_switch(target: Object) -> bool:
+    """Whether the rig has settings that decide between FK and IK."""
+    return target.pose is not None and any("IK_FK" in bone for bone in target.pose.bones)
+
+
+def retarget(
+    result: Result,
+    target: Object,
+    mapped: Mapped,
+    *,
+    limbs: Limbs = "FK",
+    root_motion: bool = False,
+) -> Action:
     """Key the rig's bones on every whole frame of the result; returns the new action.
 
-    target: an armature object; mapped: which of its bones are which parts of the body. The action
+    target: an armature object; mapped: which of its bones are which parts of the body; limbs: by
+    what arms and legs are moved in rigs that have a switch for it (both are keyed); root_motion:
+    the root bone goes over the floor beneath the hips. The action
     lies on a new track of the rig's nonlinear animation, and what was active before on a track
     below. Each bone keeps its rotation mode. Raises JumpsError where the result is flat or lacks
-    objects, or where the rig can't be animated or lacks bones.
+    objects, or where the rig can't be animated or lacks bones, or where its bones don't go where
+    they should.
     """
-    return bpy.data.actions[finished(retarget_steps(result, target, mapped, piece=10**9), None)]
+    steps = retarget_steps(
+        result, target, mapped, limbs=limbs, root_motion=root_motion, piece=10**9
+    )
+    return bpy.data.actions[finished(steps, None)]
 
 
 def retarget_steps(
-    result: Result, target: Object, mapped: Mapped, piece: int = 0
+    result: Result,
+    target: Object,
+    mapped: Mapped,
+    *,
+    limbs: Limbs = "FK",
+    root_motion: bool = False,
+    piece: int = 0,
 ) -> Generator[float, None, str]:
     """The same in pieces; yields the share done, returns the action's name.
 
@@ -99,19 +209,57 @@ def retarget_steps(
     _check(result, target, mapped)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
-    uid, result_id = target.session_uid, result.id
+    uid, lineage = target.session_uid, result.lineage
+    bones = [bone.name for bone in target.pose.bones]
+    target = posed_armature(uid, bones)
     name = f"{result.root.name} on {target.name}"[:60]
     order = joint_bones(result.armature)
+    used = {
+        slot: names
+        for slot, names in mapped.items()
+        if slot in (*DRIVEN, *_BESIDE) or (slot == "root" and root_motion)
+    }
+    driven = list(dict.fromkeys(name for names in used.values() for name in names))
+    placed = {
+        name
+        for slot, names in used.items()
+        for name in (names[:1] if slot == "hips" else names)
+        if slot in ("hips", "root") or slot in _BESIDE
+    }
+    held = _held(target, driven, lineage)
+    switches = _switches(target, limbs)
+    trial = tried(target, driven, placed, held, _switches(target, "FK"))
+    yield 0.0
     matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
+    target = posed_armature(uid, bones)
     points = (world[:, None] @ matrices)[..., :3, 3][:, order]
-    rotations, hips = _posed(by_uid(bpy.data.objects, uid), mapped, points)
+    into = np.array(target.matrix_world.inverted_safe())
+    points = points @ into[:3, :3].T + into[:3, 3]
+    wanted = _wanted(trial, used, points, into[:3, 2])
+    keys = {}
+    for each, key in _keys(trial, wanted):
+        keys[each] = key
+        yield 0.9
+    rows = np.unique(np.linspace(0, len(frames) - 1, _CHECKED).astype(int))
+    check_poses(
+        posed_armature(uid, bones),
+        [{name: key.at(row) for name, key in keys.items()} for row in rows],
+        [{name: turns[row] for name, turns in wanted.turns.items()} for row in rows],
+        held,
+        switches,
+        _MOST_ASTRAY,
+    )
+    yield 0.9
     action = bpy.data.actions.new(name)
-    action["jumps_result"], action_uid = result_id, action.session_uid
+    action["jumps_lineage"], action_uid = lineage, action.session_uid
     new_channelbag(action, name)
     try:
-        for share in _keyed_steps(action_uid, uid, frames, rotations, mapped["hips"][0], hips):
-            yield 0.9 + 0.1 * share
-        target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
+        for done, (each, key) in enumerate(keys.items(), start=1):
+            target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
+            _write(action, target.pose.bones[each], frames, key)
+            yield 0.9 + 0.1 * done / len(keys)
+        target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
+        _write_still(target, action, frames[:1], held, switches)
         _put_on_track(target, action, name, first)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
@@ -140,52 +288,136 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
     for slot in ("hips", *sides):
         if not mapped.get(slot):
             raise JumpsError(f"{target.name}: no bone is mapped to {slot}; choose one.")
-    for name in (name for names in mapped.values() for name in names):
-        bone = target.pose.bones[name]
-        for above in (bone, *bone.parent_recursive):
-            moving = next((each for each in above.constraints if _moves(each)), None)
-            if moving is not None:
-                raise JumpsError(
-                    f"{target.name}: {name} would not go where it should, because the constraint "
-                    f"{moving.name} moves {above.name}; mute it, or choose another bone."
-                )
 
 
-def _moves(constraint: Constraint) -> bool:
-    """Whether it takes its bone elsewhere than its keys say; limits mostly don't."""
-    is_limit = constraint.type.startswith("LIMIT")
-    return constraint.enabled and constraint.influence > 0 and not is_limit
+def _held(target: Object, driven: Sequence[str], lineage: str) -> list[str]:
+    """Bones with which what lies below the new track would move driven ones."""
+    animation = target.animation_data
+    if animation is None:
+        return []
+    sources = [(animation.action, animation.action_slot)]
+    for track in animation.nla_tracks:
+        if not _is_ours(track, lineage):
+            sources += [(strip.action, strip.action_slot) for strip in track.strips]
+    paths = {
+        curve.data_path.rpartition(".")[0]
+        for action, slot in sources
+        if action is not None and slot is not None
+        for layer in action.layers
+        for strip in layer.strips
+        if (channelbag := strip.channelbag(slot)) is not None
+        for curve in channelbag.fcurves
+    }
+    animated = [bone.name for bone in target.pose.bones if bone.path_from_id() in paths]
+    others = [name for name in animated if name not in set(driven)]
+    return that_move(target, others, driven, _switches(target, "FK"))
 
 
-def _posed(
-    target: Object, mapped: Mapped, points: NDArray[np.float64]
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """Of each driven bone the turn (F, 3, 3) in armature space; the hips bone's head (F, 3).
+def _switches(target: Object, limbs: Limbs) -> Switches:
+    """Settings of the rig that decide what moves what, as they must be."""
+    return {
+        (bone.name, key): SWITCHES[key][limbs == "IK"]
+        for bone in target.pose.bones
+        for key in SWITCHES.keys() & set(bone.keys())
+        if isinstance(bone[key], (bool, int, float))
+    }
 
-    points: (F, 28, 3), world
+
+def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Wanted:
+    """Where the body's bones and the root are to be.
+
+    points: (F, 28, 3) and up (3,), both in armature space
     """
-    rig = _at_rest(target, mapped)
-    into = np.array(target.matrix_world.inverted_safe())
-    points = points @ into[:3, :3].T + into[:3, 3]
-    turns = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
-    bones = target.data.bones
-    rotations = {}
+    rig = _at_rest(trial, mapped)
+    frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
+    parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
+    trunk = _trunk_turns(rig, points)
+    parts |= dict(zip((mapped["hips"][0], *mapped.get("spine", ())), trunk, strict=True))
     for slot, joint in _FOLLOWS.items():
         for name in mapped.get(slot, ()):
-            rest = np.array(bones[name].matrix_local)[:3, :3]
-            rotations[name] = turns[:, joint_index(joint)] @ rest
-    for slot, chain in CHAINS.items():
-        names = mapped.get(slot, ())
-        for index, name in enumerate(names):
-            turn = _between(turns, chain, (index + 0.5) / len(names))
-            rotations[name] = turn @ np.array(bones[name].matrix_local)[:3, :3]
+            parts.setdefault(name, frames[:, joint_index(joint)])
+    turns = {name: turn @ _unscaled(trial.still[name][:3, :3]) for name, turn in parts.items()}
     legs = [_legs(x) for x in (rig.joints[None], points)]
     scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
     middle = points[:, _HIPS].mean(axis=1) * scale
-    rest_middle = rig.joints[_HIPS].mean(axis=0)
-    head = np.array(bones[mapped["hips"][0]].head_local)
-    pelvis = turns[:, joint_index("pelvis")]
-    return rotations, middle + pelvis @ (head - rest_middle)
+    hips = mapped["hips"][0]
+    aside = trial.head(hips) - rig.joints[_HIPS].mean(axis=0)
+    heads = {hips: middle + trunk[0] @ aside}
+    for name in mapped.get("root", ()):
+        up = up / np.linalg.norm(up)
+        moved = heads[hips] - trial.head(hips)
+        heads[name] = trial.head(name) + moved - (moved @ up)[:, None] * up
+        turns[name] = np.tile(_unscaled(trial.still[name][:3, :3]), (len(points), 1, 1))
+    return _Wanted(turns, heads, _beside(mapped))
+
+
+def _beside(mapped: Mapped) -> dict[str, _Beside]:
+    """What follows hands, feet and toes, and at what elbows and knees point."""
+    found = {}
+    for slot, limb in _BESIDE.items():
+        for name in mapped.get(slot, ()) if limb in mapped else ():
+            found[name] = _Beside(mapped[limb][0], slot[2:] in IK_POLES)
+    return found
+
+
+def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, _Keys]]:
+    """Each driven bone with the channels that take it where it is wanted, after those bones that
+    it hangs on or lies beside; adds to ``wanted`` where IK controls are to be.
+
+    Raises JumpsError where bones hang on each other in a circle.
+    """
+    beside = wanted.beside
+    order = TopologicalSorter(
+        {
+            name: {base.turns_with, base.placed_on}.union(
+                {beside[name].limb} if name in beside else ()
+            )
+            - {""}
+            for name, base in trial.bases.items()
+            if name in wanted.turns or name in beside
+        }
+    )
+    count = len(next(iter(wanted.turns.values())))
+    posed: dict[str, NDArray[np.float64]] = {}
+    try:
+        names = list(order.static_order())
+    except CycleError as error:
+        raise JumpsError(f"The bones {', '.join(error.args[1])} hang on each other.") from error
+    for name in names:
+        base = trial.bases[name]
+        pose = np.tile(np.eye(4), (count, 1, 1))
+        above = posed[base.turns_with][:, :3, :3] if base.turns_with else np.eye(3)
+        pose[:, :3, :3] = above @ base.turn
+        pose[:, :3, 3] = (
+            (posed[base.placed_on] @ np.append(base.point, 1.0))[:, :3]
+            if base.placed_on
+            else base.point
+        )
+        if name in beside:
+            follow = beside[name]
+            place = posed[follow.limb] @ np.linalg.inv(trial.still[follow.limb]) @ trial.still[name]
+            wanted.heads[name] = place[:, :3, 3]
+            if not follow.is_pole:
+                wanted.turns[name] = _unscaled(place[:, :3, :3])
+        location = None
+        if name in wanted.heads:
+            axes = pose[:, :3, :3] @ base.moves_along
+            way = (wanted.heads[name] - pose[:, :3, 3])[..., None]
+            location = np.linalg.solve(axes, way)[..., 0]
+            pose[:, :3, 3] = wanted.heads[name]
+        turn = None
+        if name in wanted.turns:
+            basis = _unscaled(pose[:, :3, :3]).swapaxes(-1, -2) @ wanted.turns[name]
+            pose[:, :3, :3] = pose[:, :3, :3] @ basis
+            turn = continuous(quaternions(basis)[:, None])[:, 0]
+        pose[:, :3, :3] *= base.scale
+        posed[name] = pose
+        yield name, _Keys(turn, location)
+
+
+def _unscaled(axes: NDArray) -> NDArray[np.float64]:
+    """Axes (..., 3, 3) as columns, each of length 1."""
+    return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12))
 
 
 def _legs(points: NDArray) -> NDArray[np.float64]:
@@ -196,71 +428,88 @@ def _legs(points: NDArray) -> NDArray[np.float64]:
     )
 
 
-def _between(turns: NDArray, chain: tuple[str, ...], share: float) -> NDArray[np.float64]:
-    """(F, 3, 3): the turn at a share of the way along a chain of joints' bones."""
-    place = np.clip(share * len(chain) - 0.5, 0, len(chain) - 1)
-    low = int(place)
-    high = min(low + 1, len(chain) - 1)
-    first, second = (quaternions(turns[:, joint_index(chain[at])]) for at in (low, high))
-    second = second * np.sign((first * second).sum(axis=-1, keepdims=True) + 1e-12)
-    mixed = (1 - (place - low)) * first + (place - low) * second
-    return _matrices(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))
+def _trunk_turns(rig: _Rig, points: NDArray) -> list[NDArray[np.float64]]:
+    """Turns (F, 3, 3) of the hips and of each bone of the spine.
+
+    The body's trunk is bent at other places than the rig's: it is cut where the rig's bones begin,
+    and each of them points from one cut to the next, as far along the way from hips to neck.
+    """
+    way = np.concatenate([points[:, _HIPS].mean(axis=1, keepdims=True), points[:, _SPINE]], axis=1)
+    lengths = np.median(np.linalg.norm(np.diff(way, axis=1), axis=-1), axis=0)
+    places, cuts = _shares(lengths), _shares(np.linalg.norm(np.diff(rig.trunk, axis=0), axis=-1))
+    above = np.clip(np.searchsorted(places, cuts), 1, len(places) - 1)
+    part = (cuts - places[above - 1]) / np.maximum(places[above] - places[above - 1], 1e-9)
+    cut = (1 - part)[:, None] * way[:, above - 1] + part[:, None] * way[:, above]
+    spans = []
+    for low in range(len(cuts) - 1):
+        far = np.flatnonzero(cuts >= cuts[low] + _PART)
+        near = np.flatnonzero(cuts <= 1 - _PART)
+        spans.append((low, int(far[0])) if len(far) else (int(near[-1]), len(cuts) - 1))
+    still = trunk_frames(rig.joints[None], rig.trunk[None], spans)[0]
+    frames = trunk_frames(points, cut, spans)
+    return [frames[:, step] @ still[step].T for step in range(len(spans))]
 
 
-def _matrices(quaternion: NDArray) -> NDArray[np.float64]:
-    """Unit quaternions wxyz (F, 4) -> (F, 3, 3)."""
-    w, x, y, z = quaternion.T
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        axis=-2,
-    )
+def _shares(lengths: NDArray) -> NDArray[np.float64]:
+    """(N + 1,): how far along a way each end of its N parts lies, from 0 to 1."""
+    way = np.concatenate([[0.0], np.cumsum(lengths)])
+    return np.asarray(way / max(float(way[-1]), 1e-9))
 
 
-def _at_rest(target: Object, mapped: Mapped) -> _Rig:
-    """Where the 28 joints are in a rig that needn't have a bone for each."""
-    bones = target.data.bones
+def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
+    """Where the 28 joints are in a rig that needn't have a bone for each.
+
+    Bones point at the next one's head; where there is none, at their tails, unless these point
+    elsewhere than such a bone can: in rigs that were made by other programs they often do.
+    """
 
     def head(slot: str) -> NDArray[np.float64] | None:
         names = mapped.get(slot)
-        return np.array(bones[names[0]].head_local) if names else None
+        return trial.head(names[0]) if names else None
 
-    def tail(slot: str, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
-        names = mapped.get(slot)
-        return np.array(bones[names[-1]].tail_local) if names else otherwise
+    def end(slot: str, likely: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where a last bone points: where its tail is, if that is about where it likely does."""
+        for name in mapped.get(slot, ())[-1:]:
+            way = _direction(trial.tail(name) - trial.head(name), likely)
+            if way @ likely > _ALIKE:
+                return way
+        return likely
 
     found = {joint: place for slot, joint in _FOLLOWS.items() if (place := head(slot)) is not None}
     # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
     thighs = 0.5 * (found["l_hip"] + found["r_hip"])
-    chest = next(
-        (place for slot in ("neck", "head") if (place := head(slot)) is not None),
-        0.5 * (found["l_shoulder"] + found["r_shoulder"]),
-    )
+    neck = head("neck")
+    chest = 0.5 * (found["l_shoulder"] + found["r_shoulder"]) if neck is None else neck
+    trunk = np.array([thighs, *(trial.head(name) for name in mapped.get("spine", ())), chest])
     tall = float(np.linalg.norm(chest - thighs)) / _TRUNK
     up = _direction(chest - thighs, np.array([0.0, 0.0, 1.0]))
-    found["pelvis"] = thighs + _PELVIS * tall * up
-    for step, name in enumerate((*CHAINS["spine"], "neck"), start=1):
-        found[name] = found["pelvis"] + step / 5 * (chest - found["pelvis"])
+    ahead = _direction(np.cross(found["l_hip"] - found["r_hip"], up), np.array([0.0, -1.0, 0.0]))
+    cuts = _shares(np.linalg.norm(np.diff(trunk, axis=0), axis=-1))
+    places = np.linspace(_PELVIS / _TRUNK, 1.0, len(_SPINE))
+    for joint, share in zip(_SPINE, places, strict=True):
+        found[JOINTS[joint]] = np.array([np.interp(share, cuts, axis) for axis in trunk.T])
     found.setdefault("head", chest + _NECK * tall * up)
-    crown = tail("head", found["head"] + up)
-    found["head_top"] = found["head"] + _CROWN * tall * _direction(crown - found["head"], up)
+    found["head_top"] = found["head"] + _CROWN * tall * end("head", up)
     for side in "lr":
         shoulder = found[f"{side}_shoulder"]
         found.setdefault(f"{side}_clavicle", 0.73 * chest + 0.27 * shoulder)
-        elbow = found.setdefault(f"{side}_elbow", tail(f"{side}_upper_arm", shoulder))
-        wrist = found.setdefault(f"{side}_wrist", tail(f"{side}_forearm", elbow - up))
-        palm = tail(f"{side}_hand", wrist + (wrist - elbow))
-        found[f"{side}_hand"] = wrist + _HAND * tall * _direction(palm - wrist, wrist - elbow)
-        ankle = found.setdefault(f"{side}_ankle", tail(f"{side}_shin", found[f"{side}_knee"] - up))
-        ball = found.setdefault(f"{side}_foot", tail(f"{side}_foot", ankle - _HAND * tall * up))
-        ahead = tail(f"{side}_toe", ball + (ball - ankle)) - ball
-        ahead = ahead - (ahead @ up) * up
-        found[f"{side}_toe"] = ball + _TOE * tall * _direction(ahead, ball - ankle)
+        upper = _direction(shoulder - found[f"{side}_clavicle"], up)
+        elbow = found.setdefault(f"{side}_elbow", shoulder + _ARM * tall * upper)
+        upper = _direction(elbow - shoulder, upper)
+        wrist = found.setdefault(f"{side}_wrist", elbow + _ARM * tall * upper)
+        fore = _direction(wrist - elbow, upper)
+        found[f"{side}_hand"] = wrist + _HAND * tall * end(f"{side}_hand", fore)
+        down = found[f"{side}_knee"] - found[f"{side}_hip"]
+        ankle = found.setdefault(f"{side}_ankle", found[f"{side}_knee"] + down)
+        slope = _direction(ahead - 0.6 * up, ahead)
+        ball = found.setdefault(f"{side}_foot", ankle + _FOOT * tall * end(f"{side}_foot", slope))
+        flat = ball - ankle
+        flat = _direction(flat - (flat @ up) * up, ahead)
+        toes = end(f"{side}_toe", flat)
+        toes = _direction(toes - (toes @ up) * up, flat)
+        found[f"{side}_toe"] = ball + _TOE * tall * toes
     joints = np.array([found[name] for name in JOINTS])
-    return _Rig(joints, body_frames(joints[None], joints)[0])
+    return _Rig(joints, body_frames(joints[None], joints)[0], trunk)
 
 
 def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:
@@ -270,65 +519,50 @@ def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:
     return np.asarray(vector / max(float(length), 1e-9))
 
 
-def _keyed_steps(
-    action_uid: int,
-    uid: int,
+def _write(action: Action, bone: PoseBone, frames: NDArray[np.integer], key: _Keys) -> None:
+    """Key a bone's channels."""
+    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    if key.location is not None:
+        _write_location(channelbag, bone, frames, key.location)
+    if key.turn is not None:
+        _write_rotation(channelbag, bone, frames, key.turn)
+
+
+def _write_still(
+    target: Object,
+    action: Action,
+    first: NDArray[np.integer],
+    held: Iterable[str],
+    switches: Switches,
+) -> None:
+    """One key each: bones that are held at rest, and settings of the rig."""
+    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    for name in held:
+        bone = target.pose.bones[name]
+        _write_location(channelbag, bone, first, np.zeros((1, 3)))
+        _write_rotation(channelbag, bone, first, np.array([[1.0, 0.0, 0.0, 0.0]]))
+    for (name, key), value in switches.items():
+        path = f'{target.pose.bones[name].path_from_id()}["{escape_identifier(key)}"]'
+        write_curve(channelbag, path, 0, first, np.array([value]), "CONSTANT")
+
+
+def _write_location(
+    channelbag: ActionChannelbag,
+    bone: PoseBone,
     frames: NDArray[np.integer],
-    rotations: dict[str, NDArray[np.float64]],
-    moves: str,
-    hips: NDArray[np.float64],
-) -> Generator[float, None, None]:
-    """Key bones from their turns in armature space; bones between them keep their rest.
-
-    moves: the bone whose head goes along hips (F, 3). Yields the share done after each bone.
-    """
-    count = len(frames)
-    names = [bone.name for bone in _parents_first(by_uid(bpy.data.objects, uid))]
-    posed: dict[str, NDArray[np.float64]] = {}
-    for index, name in enumerate(names):
-        target, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
-        bone = target.pose.bones.get(name)
-        if bone is None:
-            raise JumpsError(f"The bones of {target.name} were changed meanwhile; start it again.")
-        rest = np.array(bone.bone.matrix_local)
-        if bone.parent is None:
-            base = np.tile(rest, (count, 1, 1))
-        else:
-            offset = np.linalg.inv(np.array(bone.parent.bone.matrix_local)) @ rest
-            base = posed[bone.parent.name] @ offset
-            if not bone.bone.use_inherit_rotation:
-                base[:, :3, :3] = rest[:3, :3]
-        pose = base.copy()
-        if name in rotations:
-            channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
-            pose[:, :3, :3] = rotations[name]
-            if name == moves:
-                pose[:, :3, 3] = hips
-                place = (np.linalg.inv(base) @ pose)[:, :3, 3]
-                for axis in range(3):
-                    path = bone.path_from_id("location")
-                    write_curve(channelbag, path, axis, frames, place[:, axis])
-            basis = np.linalg.inv(base)[:, :3, :3] @ pose[:, :3, :3]
-            _write_rotation(channelbag, bone, frames, quaternions(basis))
-        posed[name] = pose
-        yield (index + 1) / len(names)
-
-
-def _parents_first(target: Object) -> list[PoseBone]:
-    found = [bone for bone in target.pose.bones if bone.parent is None]
-    for bone in found:
-        found.extend(bone.children)
-    return found
+    location: NDArray[np.float64],
+) -> None:
+    for axis in range(3):
+        write_curve(channelbag, bone.path_from_id("location"), axis, frames, location[:, axis])
 
 
 def _write_rotation(
-    channelbag: bpy.types.ActionChannelbag,
+    channelbag: ActionChannelbag,
     bone: PoseBone,
     frames: NDArray[np.integer],
     turn: NDArray[np.float64],
 ) -> None:
-    """Key a bone's basis (F, 4), wxyz, in the bone's own rotation mode."""
-    turn = continuous(turn[:, None])[:, 0]
+    """Key a bone's turn (F, 4), wxyz without jumps of sign, in the bone's own rotation mode."""
     if bone.rotation_mode == "QUATERNION":
         values, name = turn, "rotation_quaternion"
     elif bone.rotation_mode == "AXIS_ANGLE":
@@ -354,12 +588,12 @@ def _write_rotation(
 def _put_on_track(target: Object, action: Action, name: str, first: int) -> None:
     """The action on a new track on top; what was active goes on a track below it.
 
-    What the same result was retargeted to before goes away.
+    What the same result, or one that it replaced, was retargeted to before goes away.
     """
     animation = target.animation_data_create()
     for track in list(animation.nla_tracks):
-        old = {strip.action for strip in track.strips}
-        if old and all(each and each.get("jumps_result") == action["jumps_result"] for each in old):
+        if _is_ours(track, action["jumps_lineage"]):
+            old = {strip.action for strip in track.strips}
             animation.nla_tracks.remove(track)
             for each in old:
                 if not each.users:
@@ -377,3 +611,12 @@ def _put_on_track(target: Object, action: Action, name: str, first: int) -> None
     strip = track.strips.new(name, first, action)
     strip.action_slot = action.slots[-1]
     strip.extrapolation = "NOTHING"
+
+
+def _is_ours(track: NlaTrack, lineage: str) -> bool:
+    """Whether a track holds nothing but what a result, or one before it, was retargeted to."""
+    actions = {strip.action for strip in track.strips}
+    return bool(actions) and all(
+        action is not None and lineage == action.get("jumps_lineage", action.get("jumps_result"))
+        for action in actions
+    )

@@ -126,11 +126,11 @@ def _retargeted(rig: Object) -> tuple[tuple[int, int], bpy.types.Action]:
     animation = rig.animation_data
     if animation is not None and animation.action is not None:
         action = animation.action
-        if "jumps_result" in action:
+        if "jumps_lineage" in action:
             return whole_frames(*action.curve_frame_range), action
     for track in reversed(animation.nla_tracks if animation is not None else []):
         for strip in reversed(track.strips):
-            if strip.action is not None and "jumps_result" in strip.action:
+            if strip.action is not None and "jumps_lineage" in strip.action:
                 if track.mute or strip.mute:
                     raise JumpsError(f"{rig.name}: the track {track.name} is muted; unmute it.")
                 return whole_frames(strip.frame_start, strip.frame_end), strip.action
@@ -144,6 +144,7 @@ def _moved(rig: Object, action: bpy.types.Action) -> tuple[str, ...]:
         for slot in action.slots
         if (bag := action.layers[0].strips[0].channelbag(slot)) is not None
         for curve in bag.fcurves
+        if len(curve.keyframe_points) > 1  # one key holds a bone where it is
     }
     moved = [bone for bone in rig.pose.bones if bone.path_from_id("location") in paths]
     if not moved:

@@ -17,18 +17,18 @@ import numpy as np
 
 from .rig_bones import BoneTree, RigBone
 from .rig_guess import guessed
-from .rig_slots import NEEDED, SIDED_PARTS, SLOTS, title_of
+from .rig_slots import IK_FOLLOWS, NEEDED, SIDED_PARTS, SLOTS, title_of
 from .rig_words import meanings
 
 __all__ = [
     "RIG_MAPS",
     "SLOTS",
+    "SWITCHES",
     "RigBone",
     "RigMap",
     "guessed",
     "mapped",
     "problems",
-    "recognised",
 ]
 
 GUESSED = "guessed"
@@ -46,11 +46,6 @@ class RigMap:
     name: str
     title: str
     bones: Mapping[str, tuple[str, ...]]
-
-    @property
-    def may_be_absent(self) -> frozenset[str]:
-        """Slots without which a rig still belongs to the family."""
-        return frozenset(self.bones) - set(NEEDED)
 
 
 def _map(name: str, title: str, sides: tuple[str, str], **names: str) -> RigMap:
@@ -137,7 +132,8 @@ RIG_MAPS: dict[str, RigMap] = {
             toe="{}toes",
         ),
         _map("lafan", "LAFAN1 (BVH)", _LEFT_RIGHT, **_HUMAN_IK | {"toe": "{}Toe"}),
-        # UE4 has three bones of the spine and one of the neck. Its ik_… bones drive nothing.
+        # UE4 has three bones of the spine and one of the neck. Its ik_… bones drive nothing here,
+        # but the engine wants them where hands and feet are, and the gun's in the right hand.
         _map(
             "unreal",
             "Unreal Engine mannequins, MetaHuman",
@@ -155,6 +151,9 @@ RIG_MAPS: dict[str, RigMap] = {
             shin="calf_{}",
             foot="foot_{}",
             toe="ball_{}",
+            hand_ik="ik_hand_{}",
+            r_hand_ik="ik_hand_gun, ik_hand_r",
+            foot_ik="ik_foot_{}",
         ),
         # VRM 1.0 names the same parts in the same words: hips, leftUpperArm, leftToes …
         _map(
@@ -203,6 +202,7 @@ RIG_MAPS: dict[str, RigMap] = {
             hand_ik="hand_ik.{}",
             elbow_pole="upper_arm_ik_target.{}",
             foot_ik="foot_ik.{}",
+            toe_ik="toe_ik.{}",
             knee_pole="thigh_ik_target.{}",
         ),
         _map(
@@ -343,22 +343,27 @@ RIG_MAPS: dict[str, RigMap] = {
 }
 
 
-def recognised(bones: Sequence[RigBone]) -> RigMap | None:
-    """The map that has names for the most bones of this rig, if the rig has all that is needed."""
-    best = _recognised(bones)
-    return best[0] if best else None
-
-
 def mapped(bones: Sequence[RigBone]) -> tuple[str, dict[str, tuple[str, ...]]]:
     """The name of the rig's map, or "guessed", and the rig's own bones for each slot.
 
     Slots without a bone are left out. The result may lack what is needed: see problems().
     """
-    best = _recognised(bones)
+    best = _best(bones)
     if best is None:
         return GUESSED, guessed(bones)
     return best[0].name, best[1]
 
+
+# Custom properties of a rig's bones that decide what moves what, and the values at which what is
+# keyed does: with limbs by FK, and by IK.
+SWITCHES: dict[str, tuple[float, float]] = {
+    # Rigify: IK reaches everything, poles are used, and neck and head go with the chest.
+    "IK_FK": (1.0, 0.0),
+    "IK_Stretch": (1.0, 1.0),
+    "pole_vector": (1.0, 1.0),
+    "neck_follow": (1.0, 1.0),
+    "head_follow": (1.0, 1.0),
+}
 
 # What hangs on what: the first of these slots that the rig has. In rigs for animators a root, a
 # clavicle and IK controls may hold others by constraints alone.
@@ -385,7 +390,8 @@ def problems(mapping: Mapping[str, Sequence[str]], bones: Sequence[RigBone]) -> 
     lines += [f"No bone is given for the {title_of(slot)}." for slot in NEEDED if not given[slot]]
     used: dict[str, str] = {}
     for slot in SLOTS:
-        if slot not in ("spine", "neck") and len(given[slot]) > 1:
+        is_chain = slot in ("spine", "neck") or slot[2:] in IK_FOLLOWS
+        if not is_chain and len(given[slot]) > 1:
             lines.append(f"The {title_of(slot)} is one bone, not {' and '.join(given[slot])}.")
         for name in given[slot]:
             if name not in tree.number:
@@ -473,7 +479,7 @@ _COPIES = ("def", "org", "mch", "deform")  # bones that follow others; taken if 
 _PREFIXES = 4
 
 
-def _recognised(bones: Sequence[RigBone]) -> tuple[RigMap, dict[str, tuple[str, ...]]] | None:
+def _best(bones: Sequence[RigBone]) -> tuple[RigMap, dict[str, tuple[str, ...]]] | None:
     best: tuple[tuple[int, float], RigMap, dict[str, tuple[str, ...]]] | None = None
     tree = BoneTree(bones)
     for names in _readings(bones):

@@ -6,7 +6,10 @@ TRUNK_PARTS = ("hips", "spine", "neck", "head")  # spine and neck: chains, from 
 ARM_PARTS = ("clavicle", "upper_arm", "forearm", "hand")
 LEG_PARTS = ("thigh", "shin", "foot", "toe")
 SIDED_PARTS = (*ARM_PARTS, *LEG_PARTS)
-IK_PARTS = ("hand_ik", "elbow_pole", "foot_ik", "knee_pole")
+# Controls of IK: what holds a limb's end, and what its hinge points at.
+IK_FOLLOWS = {"hand_ik": "hand", "foot_ik": "foot", "toe_ik": "toe"}
+IK_POLES = {"elbow_pole": "upper_arm", "knee_pole": "thigh"}
+IK_PARTS = (*IK_FOLLOWS, *IK_POLES)
 
 # "root" is a bone on the floor, above the hips in the hierarchy.
 SLOTS: tuple[str, ...] = (

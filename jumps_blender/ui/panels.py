@@ -5,6 +5,7 @@ A panel that cannot act yet is greyed, and its first line says why.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,9 +36,10 @@ from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
 from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
+from ..scene.retarget import CONTROLS, DRIVEN, has_switch
 from ..skeletons.rig_maps import RIG_MAPS
 from ..skeletons.rig_slots import title_of
-from .presets import JUMPS_PT_upsample_presets
+from .presets import JUMPS_PT_bones_presets, JUMPS_PT_upsample_presets
 from .progress import draw_running
 
 
@@ -237,6 +239,13 @@ class JUMPS_PT_retarget(_SidebarPanel, Panel):
         if settings.rig is not None:
             family = RIG_MAPS[settings.rig_map].title if settings.rig_map in RIG_MAPS else None
             column.label(text=f"Bones: {family or settings.rig_map}", translate=False)
+            slots = {row.slot for row in settings.slots if row.bone}
+            row = column.row()
+            row.enabled = has_switch(settings.rig)
+            row.prop(settings, "limbs", expand=True)
+            row = column.row()
+            row.enabled = "root" in slots
+            row.prop(settings, "root_motion")
         if not draw_running(column, JUMPS_OT_retarget):
             column.operator(JUMPS_OT_retarget.bl_idname, icon="CON_ARMATURE")
 
@@ -252,13 +261,34 @@ class JUMPS_PT_bones(_SidebarPanel, Panel):
     def poll(cls, context: Context) -> bool:
         return context.scene.jumps.rig is not None
 
+    def draw_header_preset(self, _context: Context) -> None:
+        JUMPS_PT_bones_presets.draw_panel_header(self.layout)
+
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
         column = self.column()
-        for row in settings.slots:
-            words = title_of(row.slot).capitalize()
-            column.prop_search(row, "bone", settings.rig.data, "bones", text=words, translate=False)
+        _draw_slots(column, settings, DRIVEN)
         column.operator(JUMPS_OT_map_rig.bl_idname, icon="FILE_REFRESH")
+
+
+class JUMPS_PT_controls(_SidebarPanel, Panel):
+    """The rig's root, and what it has for IK."""
+
+    bl_label = "Root and IK"
+    bl_parent_id = "JUMPS_PT_bones"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        _draw_slots(self.column(), context.scene.jumps, CONTROLS)
+
+
+def _draw_slots(layout: UILayout, settings: PropertyGroup, slots: Sequence[str]) -> None:
+    """The table's rows for some parts of the body."""
+    for row in settings.slots:
+        if row.slot in slots:
+            words = title_of(row.slot)
+            words = words[0].upper() + words[1:]
+            layout.prop_search(row, "bone", settings.rig.data, "bones", text=words, translate=False)
 
 
 class JUMPS_PT_export(_SidebarPanel, Panel):

@@ -1,4 +1,4 @@
-"""Presets of the upsampling settings, in the header of their panel."""
+"""Presets of the upsampling settings and of rigs' bones, in the headers of their panels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import bpy
 from bl_operators.presets import AddPresetBase  # type: ignore[import-not-found]
 from bl_ui.utils import PresetPanel  # type: ignore[import-not-found]
 from bpy.types import Menu, Operator, Panel
+
+from ..operators.bones_presets import (
+    SUBFOLDER,
+    JUMPS_OT_add_bones_preset,
+    JUMPS_OT_load_bones_preset,
+)
+from ..skeletons.rig_preset import SUFFIX
 
 _SUBFOLDER = "jumps/upsample"
 # Has a folder "presets", whose files Blender offers beside the user's own.
@@ -51,6 +58,17 @@ class JUMPS_PT_upsample_presets(PresetPanel, Panel):
     preset_subdir = _SUBFOLDER
     preset_operator = "script.execute_preset"
     preset_add_operator = JUMPS_OT_add_upsample_preset.bl_idname
+
+
+class JUMPS_PT_bones_presets(PresetPanel, Panel):
+    """Opens from the Bones panel's header. Its presets are read as data, and not run as Blender's
+    own are: people pass them on."""
+
+    bl_label = "Bones Presets"
+    preset_subdir = SUBFOLDER
+    preset_extensions: ClassVar[set[str]] = {SUFFIX}
+    preset_operator = JUMPS_OT_load_bones_preset.bl_idname
+    preset_add_operator = JUMPS_OT_add_bones_preset.bl_idname
 
 
 def register() -> None:

@@ -20,8 +20,8 @@ from jumps_blender.scene.result import plane_of, results_in
 from jumps_blender.skeletons import JOINTS
 
 from ..films import write_film
+from .characters import character, heads
 from .fbx_files import heads_by_ufbx
-from .rigs import character, heads
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = next((ROOT / "examples").glob("*.json"))

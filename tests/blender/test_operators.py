@@ -224,9 +224,11 @@ def test_panels_operators_and_drop_are_registered() -> None:
         "JUMPS_PT_placement",
         "JUMPS_PT_history",
         "JUMPS_PT_bones",
+        "JUMPS_PT_bones_presets",
+        "JUMPS_PT_controls",
         "JUMPS_PT_export",
     }
-    for name in panels - {"JUMPS_PT_upsample_presets"}:
+    for name in panels - {"JUMPS_PT_upsample_presets", "JUMPS_PT_bones_presets"}:
         panel = getattr(bpy.types, name)
         assert panel.bl_category == "JUMPS"
         assert panel.bl_space_type == "VIEW_3D"

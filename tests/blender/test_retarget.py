@@ -1,133 +1,27 @@
 """A lifted clip on other people's rigs: other names, rest poses, rolls, sizes and axes."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import bpy
 import numpy as np
 import pytest
-from mathutils import Euler, Vector
+from mathutils import Euler
 
 from jumps_blender.errors import JumpsError
-from jumps_blender.keypoints.space import SpaceSequence
-from jumps_blender.scene.bake import sample_pose
+from jumps_blender.scene.bake import finished
 from jumps_blender.scene.orientation import body_frames
 from jumps_blender.scene.result import create_result
-from jumps_blender.scene.retarget import retarget
-from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
+from jumps_blender.scene.retarget import retarget, retarget_steps
+from jumps_blender.skeletons import joint_index
 
-from ..walking import camera, picture
-from .test_orientation import REST, about, posed
-
-# A bone for each part: where it begins and ends.
-BONES = {
-    "hips": ("pelvis", "spine"),
-    "spine": ("spine", "spine2"),
-    "spine2": ("spine2", "spine3"),
-    "spine3": ("spine3", "spine4"),
-    "spine4": ("spine4", "neck"),
-    "neck": ("neck", "head"),
-    "head": ("head", "head_top"),
-} | {
-    f"{side}_{slot}": (f"{side}_{begin}", f"{side}_{end}")
-    for side in "lr"
-    for slot, begin, end in (
-        ("clavicle", "clavicle", "shoulder"),
-        ("upper_arm", "shoulder", "elbow"),
-        ("forearm", "elbow", "wrist"),
-        ("hand", "wrist", "hand"),
-        ("thigh", "hip", "knee"),
-        ("shin", "knee", "ankle"),
-        ("foot", "ankle", "foot"),
-        ("toe", "foot", "toe"),
-    )
-}
-
-
-def moving(frames: int = 24) -> np.ndarray:
-    """World joints (F, 28, 3) of a body that walks and gesticulates, its bones rigid."""
-    clip = []
-    for t in np.linspace(0, 2 * np.pi, frames):
-        swing = 35 * np.sin(t)
-        turns = {
-            "pelvis": about((0, 0, 1), 40 * t / 6),
-            "spine2": about((0.2, 0.1, 1), 8 * np.sin(t)),
-            "head": about((1, 0, 0), 12 * np.cos(t)),
-            "l_hip": about((1, 0, 0), swing),
-            "r_hip": about((1, 0, 0), -swing),
-            "l_knee": about((1, 0, 0), 30 + 20 * np.sin(t)),
-            "r_knee": about((1, 0, 0), 30 - 20 * np.sin(t)),
-            "l_ankle": about((1, 0, 0), 10 * np.sin(t)),
-            "l_shoulder": about((0.3, 1, 0.2), 25 + 20 * np.sin(t)),
-            "r_shoulder": about((1, 0.2, 0.1), -30 * np.sin(t)),
-        }
-        for side in "lr":
-            upper = REST[joint_index(f"{side}_elbow")] - REST[joint_index(f"{side}_shoulder")]
-            hinge = np.cross(upper, (0, -1, 0))
-            turns[f"{side}_elbow"] = about(hinge, 45 + 25 * np.cos(t))
-        clip.append(posed(turns)[0] + (0.1 * t, -0.2 * t, 0.05 * np.sin(2 * t)))
-    return np.array(clip)
+from ..walking import picture
+from .rigs import BONES, heads, lifted, make_rig, moving, t_pose
+from .test_orientation import REST
 
 
 @pytest.fixture
 def result():
-    points = moving()
-    given = SpaceSequence(
-        picture=picture(len(points)),
-        positions=points.astype(np.float32),
-        uncertainty=np.zeros(points.shape[:2], np.float32),
-        contact=np.zeros((len(points), 4), np.float32),
-        camera=camera(),
-        height=1.75,
-        lifter="lift test",
-    )
-    return create_result(bpy.context, given.picture, space=given, use_clip_fps=True)
-
-
-def t_pose() -> np.ndarray:
-    """The same bones with arms stretched out to the sides."""
-    turns = {}
-    for side, sign in (("l", -1), ("r", 1)):
-        turns[f"{side}_shoulder"] = about((0, 1, 0), 45 * sign)
-    return posed(turns)[0]
-
-
-def make_rig(
-    joints: np.ndarray, called: dict[str, str], scale: float = 1.0, seed: int = 0
-) -> tuple[bpy.types.Object, dict[str, tuple[str, ...]]]:
-    """An armature with a bone for each part, rolled at random; and what is mapped to what."""
-    rng = np.random.default_rng(seed)
-    data = bpy.data.armatures.new("Rig")
-    rig = bpy.data.objects.new("Rig", data)
-    bpy.context.scene.collection.objects.link(rig)
-    bpy.context.view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    begins = {begin: part for part, (begin, _) in BONES.items()}
-    bones = {}
-    for part, (begin, end) in BONES.items():
-        bone = data.edit_bones.new(called.get(part, part))
-        bone.head = Vector(joints[joint_index(begin)] * scale)
-        bone.tail = Vector(joints[joint_index(end)] * scale)
-        bone.roll = rng.uniform(-3, 3)
-        bones[part] = bone
-    for part, (begin, _) in BONES.items():
-        above = PARENTS[joint_index(begin)]
-        if above >= 0:
-            bones[part].parent = bones[begins[JOINTS[above]]]
-    bpy.ops.object.mode_set(mode="OBJECT")
-    names = {part: called.get(part, part) for part in BONES}
-    spine = tuple(names[part] for part in ("spine", "spine2", "spine3", "spine4"))
-    mapped = {part: (name,) for part, name in names.items() if not part.startswith("spine")} | {
-        "spine": spine
-    }
-    return rig, mapped
-
-
-def heads(rig: bpy.types.Object, names: Iterable[str], frames: np.ndarray) -> np.ndarray:
-    """(F, B, 3), world."""
-    matrices, world = sample_pose(rig, frames)
-    order = [rig.pose.bones.find(name) for name in names]
-    return (world[:, None] @ matrices)[..., :3, 3][:, order]
+    return lifted(moving())
 
 
 BEGIN = [joint_index(BONES[part][0]) for part in BONES]
@@ -210,6 +104,14 @@ def test_bones_that_are_not_mapped_go_along(result) -> None:
     assert np.linalg.norm(found - expected, axis=-1)[:, limbs].max() < 0.01
 
 
+def test_a_rig_without_a_neck(result) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    retarget(result, rig, {slot: names for slot, names in mapped.items() if slot != "neck"})
+    found = heads(rig, BONES, FRAMES)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(found - expected, axis=-1).max() < 0.03
+
+
 def test_frames_are_the_bodys_own_whatever_the_rest_pose() -> None:
     points = moving()
     one, two = body_frames(points, REST), body_frames(points, t_pose())
@@ -229,6 +131,11 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
     flat = create_result(bpy.context, replace(picture(20), person="2"))
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
+    for name in ("l_hand", "hips"):
+        rig.pose.bones[name].scale = (1, 0, 1)
+        with pytest.raises(JumpsError, match=f"{name} is scaled to nothing; clear its scale"):
+            retarget(result, rig, mapped)
+        rig.pose.bones[name].scale = (1, 1, 1)
     # As in rigs whose controls hang on bones that follow others.
     held = rig.pose.bones["l_clavicle"].constraints.new("COPY_ROTATION")
     held.target, held.subtarget = rig, "head"
@@ -309,3 +216,30 @@ def test_the_operator_does_what_the_function_does(result) -> None:
     panel.rig = None
     assert len(panel.slots) == 0
     assert not bpy.ops.jumps.map_rig.poll()
+
+
+def test_meddling_between_the_pieces_is_a_message(result) -> None:
+    for meddle, words in (
+        (
+            lambda rig: setattr(rig.data.bones["head"], "name", "Kopf"),
+            "The bones of Rig were changed",
+        ),
+        (lambda rig: setattr(rig.data, "pose_position", "REST"), "Set Rig to Pose Position first"),
+        (lambda rig: bpy.data.objects.remove(rig), "has been deleted"),
+    ):
+        for after in (1, 3, 20, 30):
+            rig, mapped = make_rig(REST, {})
+            rig.name = "Rig"
+            steps = retarget_steps(result, rig, mapped)
+            for _ in range(after):
+                next(steps)
+            meddle(rig)
+            with pytest.raises(JumpsError, match=words):
+                finished(steps, None)
+            assert [action for action in bpy.data.actions if " on Rig" in action.name] == []
+            for left in [item for item in bpy.data.objects if item.name.startswith("Rig")]:
+                bpy.data.objects.remove(left)
+    rig, mapped = make_rig(REST, {})
+    rig.data.pose_position = "REST"
+    with pytest.raises(JumpsError, match="to Pose Position first"):
+        retarget(result, rig, mapped)
