@@ -13,6 +13,7 @@ from torch import Tensor
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.files import written_whole
+from jumps_blender.model_runtime.contact_network import CONTACT_FEATURES
 from jumps_blender.model_runtime.evaluation import Protocol, make_view
 from jumps_blender.model_runtime.features import FEATURES
 from jumps_blender.model_runtime.latent import LatentEngine
@@ -21,6 +22,7 @@ from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.weights_files import FOLDER, ROW_SCALES
 
 from .data import sample, split
+from .train_contacts import merit as contact_merit
 from .train_direct import merit
 from .train_lift import merit as lift_merit
 
@@ -40,10 +42,11 @@ def export(run: Path) -> None:
     Raises JumpsError where the folder holds no run with a checkpoint, or one that isn't to ship.
     """
     if (run / "best.safetensors").exists():
-        network = _settings(run).get("network")
+        network = str(_settings(run).get("network"))
         if network == "cheng":
             raise JumpsError(f"{run}: holds what the lifter is compared with; it ships nowhere.")
-        (_export_lift if network == "lift" else _export_direct)(run)
+        ship = {"lift": _export_lift, "contacts": _export_contacts}.get(network, _export_direct)
+        ship(run)
     elif (run / "networks.safetensors").exists():
         _export_jumps(run)
     else:
@@ -78,6 +81,20 @@ def _export_lift(run: Path) -> None:
     }
     weights = load_file(run / "best.safetensors")
     _write("lift", weights, settings, card, eighths=("taps.weight",))
+
+
+def _export_contacts(run: Path) -> None:
+    settings, rows = _settings(run), _log(run)
+    best = max(rows, key=contact_merit)
+    card = {
+        "task": "contacts",
+        "architecture": {"features": CONTACT_FEATURES, **settings["architecture"]},
+        "normalisation": "metres and seconds, see model_runtime/contact_network.py",
+        "lifter": settings["lifter"],
+        "sequences_seen_in_the_last_run": int(best["step"]) * settings["training"]["batch"],
+        "validation": {name: float(value) for name, value in best.items() if name != "step"},
+    }
+    _write("contacts", load_file(run / "best.safetensors"), settings, card)
 
 
 def _export_jumps(run: Path) -> None:

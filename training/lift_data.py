@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime import lift_features
 from jumps_blender.model_runtime.cameras import FOCAL, head_size_px
-from jumps_blender.model_runtime.contacts import contacts
+from jumps_blender.model_runtime.contacts import contacts_on_own_floor
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.direct import DirectEngine
 from jumps_blender.model_runtime.lift_evaluation import upsampled
@@ -27,8 +27,6 @@ from .data import SampleSettings, SampleStream, bridged
 from .motion import Aim, Motion, MotionSettings, MotionStream, round_about
 
 _LEGS = [joint_index(name) for name in ("l_knee", "l_ankle", "r_knee", "r_ankle")]
-_SOLES = [joint_index(f"{side}_{part}") for side in "lr" for part in ("foot", "toe")]
-_FLOOR_ERROR = 0.12  # metres; feet that stay higher are climbing
 _LIMBS = [
     [joint_index(f"{side}_{part}") for part in parts]
     for side in "lr"
@@ -76,10 +74,12 @@ class LiftBatch:
 
 
 @dataclass(frozen=True)
-class _Scene:
+class Scene:
     """B motions before cameras.
 
     local: float32 (B, T, 28, 3), metres, camera axes; up: float32 (B, 3), camera axes
+    contact: float32 (B, T, 4), 0 or 1, as ``contacts.CONTACTS``
+    valid: bool (B, 28); length: int (B,), frames; step: float (B,), seconds per frame
     """
 
     local: NDArray[np.float32]
@@ -111,16 +111,21 @@ class LiftStream:
 
     def batch(self, size: int) -> LiftBatch:
         """Draw one batch of ``size`` samples."""
+        scene, points, confidence = self.draw(size)
+        batch = make_batch(scene, points, confidence)
+        self._tell_lengths(batch, scene)
+        return batch
+
+    def draw(self, size: int) -> tuple[Scene, NDArray[np.float32], NDArray[np.float32]]:
+        """Scenes and what is seen of them: points (B, T, 28, 2), confidence (B, T, 28)."""
         scene = draw_scene(self._motions, size, self.settings.tripod_share, self._rng)
         points, confidence = self._seen(scene)
         if self._pool is not None:
             chosen = np.flatnonzero(self._rng.random(size) < self.settings.upsampled_share)
             scene = self._pool.put_into(scene, points, confidence, chosen, self._rng)
-        batch = make_batch(scene, points, confidence)
-        self._tell_lengths(batch, scene)
-        return batch
+        return scene, points, confidence
 
-    def _tell_lengths(self, batch: LiftBatch, scene: _Scene) -> None:
+    def _tell_lengths(self, batch: LiftBatch, scene: Scene) -> None:
         """As they are learned from a clip: not exactly, and both sides alike."""
         rng, size = self._rng, len(batch.height)
         shares = np.median(bone_lengths(scene.local), axis=1) / batch.height[:, None]
@@ -132,7 +137,7 @@ class LiftStream:
         lift_features.tell_lengths(network_input, shares[told])
         batch.features[told] = network_input * (batch.inside[told] > 0)
 
-    def _seen(self, scene: _Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _seen(self, scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What is known of the 28 joints: points (B, T, 28, 2), confidence (B, T, 28)."""
         rng, size = self._rng, len(scene.local)
         points = scene.points()
@@ -173,7 +178,7 @@ class LiftStream:
 
 def draw_scene(
     motions: MotionStream, size: int, tripod_share: float, rng: np.random.Generator
-) -> _Scene:
+) -> Scene:
     """Motions in front of cameras."""
     motion = motions.draw(size)
     xyz = standing(motion)
@@ -192,26 +197,25 @@ def cameras(xyz: NDArray, tripod_share: float, rng: np.random.Generator) -> Aim:
     )
 
 
-def before(aim: Aim, xyz: NDArray[np.float32], motion: Motion) -> _Scene:
+def before(aim: Aim, xyz: NDArray[np.float32], motion: Motion) -> Scene:
     """Motions, ``standing`` at xyz (B, T, 28, 3), in front of cameras."""
-    return _Scene(
+    return Scene(
         aim.seen(xyz),
         aim.axes()[..., 2].astype(np.float32),
-        contacts(_grounded(motion.measured), motion.step).astype(np.float32),
+        _contacts(motion),
         motion.valid,
         motion.length,
         motion.step,
     )
 
 
-def _grounded(xyz: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Motions (B, T, 28, 3) lowered until their lowest foot is on the floor, by some centimetres.
-
-    An archive's floor is wrong for some takes, in which nothing ever comes near it.
-    """
-    lowest = xyz[..., _SOLES, 2].min(axis=(1, 2))
-    down = np.clip(lowest, 0, _FLOOR_ERROR)
-    return xyz - np.array([0, 0, 1], np.float32) * down[:, None, None, None]
+def _contacts(motion: Motion) -> NDArray[np.float32]:
+    """(B, T, 4), 0 or 1, as ``contacts.CONTACTS``; 0 after a window's end."""
+    result = np.zeros((*motion.measured.shape[:2], 4), np.float32)
+    for sample, length in enumerate(motion.length):
+        own = motion.measured[sample, :length]
+        result[sample, :length] = contacts_on_own_floor(own, float(motion.step[sample]))
+    return result
 
 
 def standing(motion: Motion) -> NDArray[np.float32]:
@@ -253,7 +257,7 @@ def tripod(xyz: NDArray, rng: np.random.Generator) -> Aim:
 
 
 def make_batch(
-    scene: _Scene, points: NDArray[np.float32], confidence: NDArray[np.float32]
+    scene: Scene, points: NDArray[np.float32], confidence: NDArray[np.float32]
 ) -> LiftBatch:
     """Network input and target of scenes, of which points (B, T, 28, 2) are known."""
     t = confidence.shape[1]
@@ -298,12 +302,12 @@ class UpsampledPool:
 
     def put_into(
         self,
-        scene: _Scene,
+        scene: Scene,
         points: NDArray[np.float32],
         confidence: NDArray[np.float32],
         chosen: NDArray[np.int_],
         rng: np.random.Generator,
-    ) -> _Scene:
+    ) -> Scene:
         """Exchange the chosen samples for windows of the pool; points and confidence in place."""
         drawn = rng.integers(len(self._data["length"]), size=len(chosen))
         points[chosen] = self._data["points"][drawn]

@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     lift.add_argument("--start", type=Path, help="weights (.safetensors) a new run starts from")
     lift.set_defaults(run_command=_lift)
 
+    contacts = commands.add_parser(
+        "contacts", help="train what tells which feet stand; run again to resume"
+    )
+    contacts.add_argument("--steps", type=int, help="optimiser steps in all")
+    contacts.set_defaults(run_command=_contacts)
+
     cheng = commands.add_parser(
         "cheng", help="train what the lifter is compared with; run again to resume"
     )
@@ -73,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     jumps.add_argument("--learning-rate", type=float, help="from here on (the paper's: 1e-4)")
     jumps.add_argument("--no-encoder", action="store_true", help="the paper's ablation: only a GAN")
     jumps.set_defaults(run_command=_jumps)
-    for trainer in (direct, lift, cheng, jumps):
+    for trainer in (direct, lift, contacts, cheng, jumps):
         trainer.add_argument("archive", type=Path, help="mocap archive (.npz) to train on")
         trainer.add_argument(
             "--run", type=Path, required=True, help="folder for checkpoints and log"
@@ -153,6 +159,15 @@ def _lift(arguments: argparse.Namespace) -> None:
 
     settings = replace(LiftTrainSettings(), **_given(arguments, "steps", "learning_rate"))
     train(arguments.archive, arguments.run, settings, LiftConfig(), arguments.start)
+
+
+def _contacts(arguments: argparse.Namespace) -> None:
+    from jumps_blender.model_runtime.contact_network import ContactConfig
+
+    from .train_contacts import ContactTrainSettings, train
+
+    settings = replace(ContactTrainSettings(), **_given(arguments, "steps"))
+    train(arguments.archive, arguments.run, settings, ContactConfig())
 
 
 def _cheng(arguments: argparse.Namespace) -> None:

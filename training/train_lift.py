@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from .loop import LoopSettings, Task, fit, tensors
 
 _BONES = [joint for joint, parent in enumerate(PARENTS) if parent >= 0]
 _PARENTS = [PARENTS[joint] for joint in _BONES]
-_POOL = 3000  # windows
+_POOL = 3000  # upsampled windows to train on,
+_HELD_POOL = 48  # and of each validation subject
 
 
 @dataclass(frozen=True)
@@ -79,29 +80,47 @@ def losses(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def merit(scores: Mapping[str, float | str]) -> float:
     """What the best weights are chosen by, from ``Validation.score`` or a row of the log."""
-    clean, known, hidden = (float(scores[f"{key}_mpjpe"]) for key in ("clean", "known", "hidden"))
-    return -clean - known - 0.5 * hidden
+    weights = {"clean": 1.0, "known": 1.0, "hidden": 0.5, "upsampled": 1.0}
+    measured = {key: f"{key}_mpjpe" for key in weights if f"{key}_mpjpe" in scores}
+    return -sum(weights[key] * float(scores[name]) for key, name in measured.items())
 
 
 class Validation:
-    """Fixed samples of each validation subject: seen exactly, with known bones, with holes."""
+    """Fixed samples of each validation subject.
 
-    def __init__(self, archive: Path, batches: int = 2) -> None:
+    They are seen exactly, with known bones, with holes, and as the upsampler made them.
+    """
+
+    def __init__(self, archive: Path, pools: Path | None = None, batches: int = 2) -> None:
+        """pools: where upsampled windows are kept; without it there are none of these"""
         data = MocapArchive(archive)
         _, held = split(data)
-        kinds = {"clean": (0.0, 0.0), "known": (0.0, 1.0), "hidden": (1.0, 0.0)}
+        plain = LiftSettings(
+            noisy_share=0.0,
+            hidden_share=0.0,
+            upsampled_share=1.0,
+            known_share=0.0,
+            known_spread=0.02,
+            exchange_bodies=False,
+        )
+        kinds = {
+            "clean": plain,
+            "known": replace(plain, known_share=1.0),
+            "hidden": replace(plain, hidden_share=1.0),
+        }
+        if pools is not None:
+            kinds["upsampled"] = plain
         self._sets: dict[str, list[list[dict[str, Tensor]]]] = {name: [] for name in kinds}
         for subject in sorted({data.subjects[i] for i in held}):
             clips = [i for i in held if data.subjects[i] == subject]
-            for name, (hidden, known) in kinds.items():
-                settings = LiftSettings(
-                    noisy_share=0.0,
-                    hidden_share=hidden,
-                    known_share=known,
-                    known_spread=0.02,
-                    exchange_bodies=False,
-                )
-                stream = LiftStream(data, clips, settings, seed=99)
+            for name, settings in kinds.items():
+                pool = None
+                if name == "upsampled" and pools is not None:
+                    path = pools / f"held_{subject}.npz"
+                    if not path.exists():
+                        make_pool(data, clips, path, _HELD_POOL, plain)
+                    pool = UpsampledPool(path)
+                stream = LiftStream(data, clips, settings, seed=99, pool=pool)
                 self._sets[name].append([tensors(stream.batch(48)) for _ in range(batches)])
 
     def score(self, network: nn.Module) -> dict[str, float]:
@@ -182,7 +201,7 @@ def train(
         "sigma": settings.sigma_weight,
     }
     batches = partial(_batches, archive, settings, pool)
-    task = Task(batches, losses, weights, Validation(archive).score, merit)
+    task = Task(batches, losses, weights, Validation(archive, run).score, merit)
     fit(network, LiftNetwork(config), task, run, settings, facts)
 
 

@@ -23,6 +23,11 @@ _SHORTEST = 0.1  # seconds
 # slow enough, an ankle not far above its lowest place in the clip.
 _LOW, _STILL = 0.05, 0.2
 _ANKLE_LOW, _ANKLE_LOWEST = 0.04, 0.16
+# The same above a take's own floor, which is where its slow balls and toes mostly are.
+_OWN_FLOOR = 15  # per cent of them are lower,
+_OWN_LOW, _OWN_ANKLE_LOW, _OWN_ANKLE_LOWEST = 0.10, 0.05, 0.18
+_BALLS = [joint for sole in SOLES[1::2] for joint in sole]
+_ANKLES = [joint for sole in SOLES[::2] for joint in sole]
 
 
 def contacts(xyz: NDArray, step: NDArray | float) -> NDArray[np.bool_]:
@@ -30,11 +35,7 @@ def contacts(xyz: NDArray, step: NDArray | float) -> NDArray[np.bool_]:
 
     xyz (…, F, 28, 3), metres, the floor at z = 0; step (…), seconds per frame
     """
-    speed = np.zeros(xyz.shape[:-1])
-    if xyz.shape[-3] > 1:
-        speed = (
-            np.linalg.norm(np.gradient(xyz, axis=-3), axis=-1) / np.asarray(step)[..., None, None]
-        )
+    speed = speeds(xyz, step)
     height, result = xyz[..., 2], []
     for name, joints in zip(CONTACTS, SOLES, strict=True):
         slow = speed[..., joints] < _STILL
@@ -46,6 +47,33 @@ def contacts(xyz: NDArray, step: NDArray | float) -> NDArray[np.bool_]:
             )
         result.append((low & slow).any(axis=-1))
     return np.stack(result, axis=-1)
+
+
+def contacts_on_own_floor(xyz: NDArray, step: float) -> NDArray[np.bool_]:
+    """(F, 4), as ``CONTACTS``: what stands in a take of motion capture, wherever its floor is.
+
+    xyz (F, 28, 3), metres; step: seconds per frame. Archives have takes whose floor lies some
+    centimetres under the feet, where ``contacts`` finds next to none.
+    """
+    slow, height = speeds(xyz, step) < _STILL, xyz[..., 2]
+    resting = height[:, _BALLS][slow[:, _BALLS]]
+    floor = np.percentile(resting, _OWN_FLOOR) if len(resting) else height[:, _BALLS].min()
+    low = height - floor < _OWN_LOW
+    lowest = np.percentile(height[:, _ANKLES], 3)
+    ankle_low = (height - lowest < _OWN_ANKLE_LOW) & (height - floor < _OWN_ANKLE_LOWEST)
+    result = [
+        (slow & (ankle_low if name.endswith("ankle") else low))[:, joints].any(axis=-1)
+        for name, joints in zip(CONTACTS, SOLES, strict=True)
+    ]
+    return np.stack(result, axis=-1)
+
+
+def speeds(xyz: NDArray, step: NDArray | float) -> NDArray[np.float64]:
+    """(…, F, J), metres per second, of points (…, F, J, 3); step (…), seconds per frame."""
+    if xyz.shape[-3] < 2:
+        return np.zeros(xyz.shape[:-1])
+    change = np.linalg.norm(np.gradient(xyz, axis=-3), axis=-1)
+    return np.asarray(change / np.asarray(step)[..., None, None])
 
 
 def spans(

@@ -19,6 +19,7 @@ from ..keypoints.track import Observation
 from ..skeletons import MIRROR
 from . import lift_features
 from .cameras import FOCAL
+from .contact_network import ContactConfig, ContactNetwork, contact_features, standing_probability
 from .direct import pick_device
 from .engine import CancelQuery, Progress, checkpoint
 from .gaps import BridgedTrajectories
@@ -65,19 +66,36 @@ class Lifter:
     Mirrored input gives the mirrored result: both are run and averaged.
     """
 
-    def __init__(self, network: LiftingNetwork, identity: str, *, refine: bool = True) -> None:
-        """network: on the CPU or another device, in evaluation mode"""
+    def __init__(
+        self,
+        network: LiftingNetwork,
+        identity: str,
+        *,
+        refine: bool = True,
+        contacts: ContactNetwork | None = None,
+    ) -> None:
+        """network: on the CPU or another device, in evaluation mode; contacts: there, too
+
+        Without ``contacts`` the network's own say which feet stand.
+        """
         self.identity = identity
-        self._network, self._refine = network, refine
+        self._network, self._refine, self._contacts = network, refine, contacts
 
     @classmethod
-    def load(cls, device: str = "auto") -> Lifter:
-        """The shipped network."""
+    def load(cls, device: str = "auto", *, contact_network: bool = True) -> Lifter:
+        """The shipped networks; with or without the one for contacts."""
+        where = pick_device(device)
         tensors, card, digest = load_weights("lift")
         settings = card["architecture"]
         network = LiftNetwork(LiftConfig(settings["width"], tuple(settings["dilations"])))
-        network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
-        return cls(network.to(pick_device(device)).eval(), f"lift {digest}")
+        _fill(network, tensors, where)
+        if not contact_network:
+            return cls(network, f"lift {digest}")
+        tensors, card, other = load_weights("contacts")
+        settings = card["architecture"]
+        feet = ContactNetwork(ContactConfig(settings["width"], tuple(settings["dilations"])))
+        _fill(feet, tensors, where)
+        return cls(network, f"lift {digest} contacts {other}", contacts=feet)
 
     def lift(
         self,
@@ -102,7 +120,9 @@ class Lifter:
             observation.tracked,
             observation.times,
         )
-        moments, step = working_grid(observation.times)
+        times = observation.times
+        moments, step = working_grid(times)
+        frame = step * (len(moments) / len(times))
         bridged, _ = BridgedTrajectories(seen).curved_at(moments)
         view = lift_features.look(bridged.positions, bridged.age, bridged.confidence, step)
         rays = seen.positions / np.float32(FOCAL)
@@ -114,14 +134,16 @@ class Lifter:
                     progress((done + share) / passes)
 
             found = self._run(view.features, tell, cancelled)
-            lift = _placed(found, view, moments, observation.times, height)
+            lift = _placed(found, view, moments, times, height)
             if self._refine:
                 # The second time the network knows whose bones these are.
                 positions, lengths = refined(
-                    lift.positions, lift.uncertainty, rays, seen.confidence, height
+                    lift.positions, lift.uncertainty, rays, seen.confidence, height, frame
                 )
                 lift = replace(lift, positions=positions)
                 lift_features.tell_lengths(view.features, lengths / height)
+        if self._contacts is not None:
+            lift = replace(lift, contact=_standing(self._contacts, lift, moments, step, times))
         checkpoint(1.0, progress, cancelled)
         return lift
 
@@ -149,6 +171,26 @@ class Lifter:
             }
             parts.append({name: _average(name, value) for name, value in values.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _fill(network: torch.nn.Module, tensors: dict[str, NDArray], device: torch.device) -> None:
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    network.to(device).eval()
+
+
+def _standing(
+    network: ContactNetwork,
+    lift: Lift,
+    moments: NDArray[np.float64],
+    step: float,
+    times: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """(F, 4): which parts of the feet stand, by their motion at moments ``step`` apart."""
+    positions, up, contact = (
+        cubic_at(values, times, moments) for values in (lift.positions, lift.up, lift.contact)
+    )
+    found = standing_probability(network, contact_features(positions, up, contact, step))
+    return np.clip(cubic_at(found, moments, times), 0, 1)
 
 
 def _placed(

@@ -24,7 +24,7 @@ from ..keypoints.track import Observation
 from . import lift_features
 from .cameras import FOCAL, HEIGHT, WIDTH, Camera, protocol_camera
 from .compose import put_back
-from .contacts import SOLES, contacts, soles
+from .contacts import SOLES, contacts, contacts_on_own_floor, soles
 from .detector_noise import detect
 from .engine import Engine
 from .evaluation import Protocol, make_view
@@ -73,8 +73,10 @@ class _Errors:
         """truth: (F, 28, 3), metres, in the camera's axes."""
         times = np.arange(len(truth)) / clip.fps
         stands = contacts(clip.xyz, 1 / clip.fps)[:, _BALLS]
+        own = contacts_on_own_floor(clip.xyz, 1 / clip.fps)[:, _BALLS]
         said = lift.contact[:, _BALLS] > 0.5
-        self._pool("contact_f1", 2.0 * (stands & said).sum(), stands.sum() + said.sum())
+        for name, true in (("contact_f1", stands), ("contact_f1_own_floor", own)):
+            self._pool(name, 2.0 * (true & said).sum(), true.sum() + said.sum())
         seen, world = on_floor(lift, times, _LENS, (WIDTH, HEIGHT))
         off = np.clip(seen.turn[2] @ camera.axes[:, 2], -1, 1)
         self._pool("up_error", np.rad2deg(np.arccos(off)))
@@ -131,10 +133,12 @@ def evaluate_lift(
 
     The returned dict is what ``jumps evaluate --task lift --json`` writes; ``root_error`` is that
     of the pelvis' place before the camera, millimetres. ``floor``, of clips whose feet were
-    measured: ``contact_f1`` of the balls' and toes' standing, ``up_error`` in degrees, and before
-    and after the feet are locked ``skating`` (m/s along the floor of what stands in truth),
-    ``penetration`` and ``jitter`` (mm: the lowest foot below the floor, and joints' second
-    difference). Raises JumpsError for an unknown hide or noise setting.
+    measured: ``contact_f1`` of the balls' and toes' standing by the archive's floor and by each
+    take's own (see ``contacts.py``), ``up_error`` in degrees, and before and after the feet are
+    locked ``skating`` (m/s along the floor of what stands in truth), ``penetration`` and ``jitter``
+    (mm: the lowest foot below the floor, and joints' second difference).
+
+    Raises JumpsError for an unknown hide or noise setting.
     """
     subjects: dict[str, dict[str, _Errors]] = {}
     seconds, frames = 0.0, 0

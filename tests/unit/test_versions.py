@@ -28,4 +28,5 @@ def test_weights_are_small_and_no_pickles():
     files = list(WEIGHTS.iterdir())
     assert {path.suffix for path in files} == {".json", ".safetensors"}
     assert sum(path.stat().st_size for path in files) < 30e6
-    assert {path.stem for path in files} == {"baselines", "direct", "jumps", "jumps_gan", "lift"}
+    names = {"baselines", "contacts", "direct", "jumps", "jumps_gan", "lift"}
+    assert {path.stem for path in files} == names
