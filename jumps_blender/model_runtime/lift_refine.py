@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import MIRROR, PARENTS, joint_index
-from .proportions import bone_lengths, stature
+from .proportions import SPREAD, USUAL, bone_lengths, stature
 
 _PELVIS = joint_index("pelvis")
 _ALLOWED = (0.1, 0.05, 0.02, 0.01)  # shares that a bone's length may be off, round by round
@@ -19,9 +19,10 @@ _STEPS = 3
 _STRIDE = 0.2  # metres that a step of the solver may go
 _ROBUST = 3.0  # times that, beyond which a length counts less and less: the joint is misplaced
 _RAY = 0.0005  # radians that a joint of full trust may lie off its ray
-_DOUBT = 0.3  # metres more that one of half trust may lie off
+_DOUBT = 0.6  # metres more that one of half trust may lie off
 _ROOT = 0.05  # share that the pelvis' distance may be off
 _ACROSS = 0.1  # radians; a bone this little off the picture plane tells its length best
+_LOOKS = 3.0  # per second; frames close to each other err alike and tell little more than one
 
 
 def _levels() -> list[NDArray[np.int_]]:
@@ -44,31 +45,42 @@ def refined(
     rays: NDArray[np.float32],
     trust: NDArray[np.float32],
     height: float,
+    step: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Joints (F, 28, 3), metres, camera axes, on a skeleton of constant bones; these (28,).
 
     positions, uncertainty (F, 28): the network's; rays (F, 28, 2): right and down for 1 forward;
-    trust (F, 28) in [0, 1]: of the rays; height: metres
+    trust (F, 28) in [0, 1]: of the rays; height: metres; step: seconds per frame
     """
     guess = positions.astype(np.float64)
     solved = guess
     for allowed in _ALLOWED:
-        lengths = _lengths(solved)
+        lengths = _lengths(solved, uncertainty, height, step)
         lengths = lengths * (height / float(stature(lengths)))
         for _ in range(_STEPS):
             solved = _solved(guess, solved, uncertainty, rays, trust, lengths, allowed)
-    return _rigid(solved, lengths).astype(np.float32), lengths
+    return rigid(solved, lengths).astype(np.float32), lengths
 
 
-def _lengths(solved: NDArray) -> NDArray[np.float64]:
-    """(28,): bones' lengths, most from the frames in which they lie across the view."""
+def _lengths(
+    solved: NDArray, uncertainty: NDArray, height: float, step: float
+) -> NDArray[np.float64]:
+    """(28,): bones' lengths, most from the frames in which they lie across the view.
+
+    Between what the clip shows and what is usual for a person of that height, by how far each can
+    be trusted: a short and shaky clip tells little about a forearm.
+    """
     bones = solved - solved[:, _PARENT]
     length = bone_lengths(solved)
     along = np.abs(bones[..., 2]) / np.maximum(length, 1e-6)
     off = length / np.maximum(np.median(length, axis=0), 1e-6) - 1
     weight = 1 / (along**2 + _ACROSS) / (1 + (off / 0.1) ** 2)
-    mean = (weight * length).sum(axis=0) / weight.sum(axis=0)
-    return np.asarray(0.5 * (mean + mean[list(MIRROR)]))
+    seen = np.log(np.maximum((weight * length).sum(axis=0) / weight.sum(axis=0), 1e-6))
+    usual = np.log(np.maximum(USUAL * height, 1e-6))
+    shaky = np.maximum(uncertainty, 0.005) / np.maximum(USUAL * height, 1e-3)
+    shown = _LOOKS * step * (weight / shaky.astype(float) ** 2).sum(axis=0)
+    mean = usual + shown / (shown + SPREAD**-2) * (seen - usual)
+    return np.where(USUAL > 0, np.exp(0.5 * (mean + mean[list(MIRROR)])), 0.0)
 
 
 def _solved(
@@ -148,7 +160,7 @@ def _inverse(matrices: NDArray) -> NDArray:
     return result / determinant[..., None, None]
 
 
-def _rigid(positions: NDArray, lengths: NDArray) -> NDArray[np.float64]:
+def rigid(positions: NDArray, lengths: NDArray) -> NDArray[np.float64]:
     """The same directions of bones with exactly these lengths, outwards from the pelvis."""
     result = positions.copy()
     for level in _LEVELS:

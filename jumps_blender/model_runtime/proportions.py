@@ -24,6 +24,16 @@ USUAL = np.array(
         *(0.0818, 0.2320, 0.2526, 0.0688, 0.0346),
     ]
 )
+# By how much they differ from person to person: standard deviations of their logarithms.
+SPREAD = np.array(
+    [
+        *(0.045, 0.045, 0.045, 0.045, 0.045, 0.045, 0.045, 0.06),
+        *(0.055, 0.055, 0.06, 0.09, 0.16),
+        *(0.055, 0.055, 0.06, 0.09, 0.16),
+        *(0.045, 0.05, 0.03, 0.075, 0.08),
+        *(0.045, 0.05, 0.03, 0.075, 0.08),
+    ]
+)
 
 
 def bone_lengths(xyz: NDArray) -> NDArray:

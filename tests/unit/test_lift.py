@@ -21,7 +21,7 @@ from jumps_blender.model_runtime.lift_evaluation import evaluate_lift, procruste
 from jumps_blender.model_runtime.lift_network import LiftConfig, on_rays
 from jumps_blender.model_runtime.lift_refine import refined
 from jumps_blender.model_runtime.mocap import MocapArchive
-from jumps_blender.model_runtime.proportions import bone_lengths, stature
+from jumps_blender.model_runtime.proportions import USUAL, bone_lengths, stature
 from jumps_blender.skeletons import JOINTS, MIRROR
 from training import export as export_module
 from training.lift_data import LiftSettings, LiftStream
@@ -172,12 +172,35 @@ def test_refining_gives_one_skeleton_as_tall_as_said_on_the_rays():
         rays,
         np.ones((200, 28), np.float32),
         height,
+        1 / 30,
     )
     spread = bone_lengths(result).std(axis=0)
     assert spread.max() < 1e-4
     assert stature(bone_lengths(result)[0]) == pytest.approx(height, rel=1e-3)
     assert np.allclose(bone_lengths(result), lengths_found, atol=1e-5)
     assert np.isfinite(result).all()
+
+
+def test_bones_that_a_clip_hardly_shows_are_as_long_as_usual():
+    points = walker_in_space(60)
+    height = float(stature(bone_lengths(points).mean(axis=0)))
+    rays = (points[..., :2] / points[..., 2:]).astype(np.float32)
+    trust, arm = np.ones((60, 28), np.float32), JOINTS.index("l_wrist")
+    usual = USUAL * height
+    # The figure's forearms are shorter than most people's.
+    own = bone_lengths(points)[:, arm].mean() / usual[arm]
+    assert own < 0.85
+
+    def found(uncertainty: float, step: float) -> float:
+        spread = np.full((60, 28), uncertainty, np.float32)
+        _, lengths = refined(points.astype(np.float32), spread, rays, trust, height, step)
+        assert lengths[JOINTS.index("pelvis")] == 0
+        return float(lengths[arm] / usual[arm])
+
+    assert found(0.01, 1 / 30) == pytest.approx(own, abs=0.03)
+    assert found(0.15, 1 / 30) == pytest.approx(1, abs=0.03)
+    # The same frames in less time tell less.
+    assert found(0.05, 1 / 240) > found(0.05, 1 / 30) + 0.05
 
 
 @pytest.fixture
@@ -192,6 +215,7 @@ def trained(archive, tmp_path, monkeypatch):
     samples = LiftSettings(frames=16, upsampled_share=0.5)
     settings = LiftTrainSettings(steps=2, batch=4, validate_every=2, samples=samples)
     monkeypatch.setattr("training.train_lift._POOL", 4)
+    monkeypatch.setattr("training.train_lift._HELD_POOL", 2)
     shutil.copytree(weights_files.FOLDER, tmp_path / "weights")
     train(archive, tmp_path / "run", settings, LiftConfig(width=16, dilations=(1, 2)))
     for module in (export_module, weights_files):
@@ -235,16 +259,20 @@ def test_training_exports_what_the_lifter_loads(trained, tmp_path):
     assert found.positions.shape == (50, 28, 3)
     assert np.allclose(np.linalg.norm(found.up, axis=1), 1, atol=1e-5)
     assert ((found.contact >= 0) & (found.contact <= 1)).all()
-    # The focal length and the picture's middle change the pixels, not the result.
-    same = trained.lift(seen(points), Lens(FOCAL, (0.0, 0.0)), 1.8)
-    assert np.allclose(found.positions, same.positions, atol=2e-3)
 
 
-def test_the_mirrored_clip_is_lifted_to_the_mirror_image(trained):
-    points = walker_in_space(40)
+def test_the_lens_changes_the_pixels_and_not_the_result():
+    points, shipped = walker_in_space(40), Lifter.load("cpu")
+    found = shipped.lift(seen(points, 900.0, (320.0, 240.0)), Lens(900.0, (320.0, 240.0)), 1.8)
+    same = shipped.lift(seen(points), Lens(FOCAL, (0.0, 0.0)), 1.8)
+    assert np.allclose(found.positions, same.positions, atol=5e-3)
+
+
+def test_the_mirrored_clip_is_lifted_to_the_mirror_image():
+    points, shipped = walker_in_space(40), Lifter.load("cpu")
     lens = Lens(FOCAL, (0.0, 0.0))
-    one = trained.lift(seen(points), lens, 1.8)
-    two = trained.lift(seen(points[:, list(MIRROR)] * (-1, 1, 1)), lens, 1.8)
+    one = shipped.lift(seen(points), lens, 1.8)
+    two = shipped.lift(seen(points[:, list(MIRROR)] * (-1, 1, 1)), lens, 1.8)
     assert np.allclose(one.positions, two.positions[:, list(MIRROR)] * (-1, 1, 1), atol=2e-3)
     assert np.allclose(one.contact, two.contact[:, [2, 3, 0, 1]], atol=1e-4)
 
