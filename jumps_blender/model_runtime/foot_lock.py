@@ -19,10 +19,13 @@ _LEGS = tuple(
     for side in "lr"
 )
 _STILL = 0.002  # metres a standing sole may move from frame to frame when the body is settled
-_LEVEL = 0.03  # metres it may be off the floor
+_LEVEL = 0.06  # metres it may be off the floor
 _DRIFT = 0.01  # metres per frame that the body may be moved more than in the frame before,
-_ALONG, _ACROSS = 1.0, 0.03  # and in all: along the camera's ray, and in the picture
+# and in all: along the camera's ray, as a share of the distance, because the picture of a body that
+# is nearer than it was seen is too large; and in the picture, metres.
+_ALONG, _ACROSS = 0.01, 0.015
 _STEP_UP = 0.12  # metres; a sole that stands farther off the floor stands on something else
+_SUNK, _BELOW = 0.15, 0.35  # metres; a foot that low is lifted onto the floor; it stands below it
 _FADE = 0.2  # seconds over which a foot is let go
 
 
@@ -36,22 +39,26 @@ def settled(
     eye: (3,), the camera's place
     """
     ray = world[:, _PELVIS] - eye
-    ray = ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-6)
-    moved = world + _along(world, ray, stands, _ALONG)[:, None, None] * ray[:, None]
+    distance = np.maximum(np.linalg.norm(ray, axis=1), 1e-6)
+    ray = ray / distance[:, None]
+    moved = world + _along(world, ray, stands, _ALONG * distance)[:, None, None] * ray[:, None]
     for axis in range(3):
         direction = np.zeros_like(ray)
         direction[:, axis] = 1
-        shift = _along(moved, direction, stands, _ACROSS)
+        shift = _along(moved, direction, stands, np.full(len(world), _ACROSS))
         moved = moved + shift[:, None, None] * direction[:, None]
     return moved
 
 
 def _along(
-    world: NDArray, direction: NDArray, stands: NDArray[np.bool_], freedom: float
+    world: NDArray, direction: NDArray, stands: NDArray[np.bool_], freedom: NDArray
 ) -> NDArray[np.float64]:
-    """(F,): how far to move the body in each frame along directions (F, 3); least squares."""
-    frames, feet = len(world), soles(world)
-    diagonal = np.full(frames, freedom**-2)
+    """(F,): how far to move the body in each frame along directions (F, 3); least squares.
+
+    freedom: (F,), metres that it may be moved in all, one standard deviation
+    """
+    feet = soles(world)
+    diagonal: NDArray[np.float64] = freedom**-2.0
     # Standing soles stay on the floor,
     off = np.where(np.abs(feet[..., 2] - SOLE_HEIGHT) < _STEP_UP, feet[..., 2] - SOLE_HEIGHT, 0.0)
     diagonal += stands.sum(axis=1) * direction[:, 2] ** 2 / _LEVEL**2
@@ -107,7 +114,8 @@ def locked(
         _reach(result, leg, ankle_moved, ball_moved)
         low = result[:, leg[2:], 2].min(axis=1)
         up = np.zeros_like(ankle_moved)
-        up[:, 2] = np.maximum(-low, 0)
+        # Out of the floor, unless it is far below: there is another one then, as below stairs.
+        up[:, 2] = np.maximum(-low, 0) * np.clip((_BELOW + low) / (_BELOW - _SUNK), 0, 1)
         _reach(result, leg, up, up)
     return result
 
