@@ -32,6 +32,7 @@ from .keypoints.space import SpaceSequence
 from .keypoints.space_files import check_c3d, clip_of, in_place, write_space
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
 from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
+from .model_runtime.smooth import USUAL_SMOOTHING
 from .model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
 
 if TYPE_CHECKING:
@@ -139,6 +140,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the video, or one of its numbered images: shown behind the camera and the preview",
     )
+    animate.add_argument(
+        "--smoothing",
+        type=_share,
+        default=USUAL_SMOOTHING,
+        metavar="S",
+        help=f"jitter taken out of what is lifted (0 to 1, default: {USUAL_SMOOTHING:g})",
+    )
     animate.add_argument("--no-foot-lock", action="store_true", help="let standing feet slide")
     animate.add_argument(
         "--fbx-for",
@@ -218,6 +226,11 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--denoise", action="store_true", help="let observed joints of low confidence move"
+    )
+    parser.add_argument(
+        "--keep-swaps",
+        action="store_true",
+        help="leave arms and legs as they are named, where the detector took them for each other",
     )
 
 
@@ -395,6 +408,7 @@ def _run_engine(
             f"jumps: {len(pose_file.tracks)} people; taking {track.person}, the most observed "
             f"({len(track.frames)} frames). --person chooses another."
         )
+    notes: list[str] = []
     with _progress("upsampling") as progress:
         sequence = upsample_track(
             track,
@@ -402,8 +416,12 @@ def _run_engine(
             device=arguments.device,
             min_confidence=arguments.min_confidence,
             denoise=arguments.denoise,
+            repair_swaps=not arguments.keep_swaps,
             progress=progress,
+            notify=notes.append,
         )
+    for note in notes:
+        _say(f"jumps: {note}")
     shares = ", ".join(
         f"{(sequence.state == state).mean():.0%} {state.name.lower()}" for state in JointState
     )
@@ -433,6 +451,7 @@ def _animate(arguments: argparse.Namespace) -> None:
                 sequence,
                 height=arguments.height,
                 focal_mm=focal_mm,
+                smoothing=arguments.smoothing,
                 foot_lock=not arguments.no_foot_lock,
                 device=arguments.device,
                 progress=progress,

@@ -16,6 +16,7 @@ from .contacts import SOLE_HEIGHT, soles, standing
 from .engine import CancelQuery, Progress
 from .foot_lock import locked, settled
 from .ground import find_ground
+from .smooth import USUAL_SMOOTHING, smoothed
 from .upsample import require_torch
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def lift_sequence(
     height: float = 1.75,
     focal_mm: float = USUAL_FOCAL,
     lens: tuple[float, float, float] | None = None,
+    smoothing: float = USUAL_SMOOTHING,
     foot_lock: bool = True,
     as_seen: bool = False,
     device: str = "auto",
@@ -45,10 +47,11 @@ def lift_sequence(
 
     height: the person's standing height, metres; focal_mm: the lens' focal length, as of full frame
     whose longer side is the picture's; lens: instead of it, the focal length as a share of the
-    picture's width, and the point straight ahead as shares of width and height; foot_lock: hold
-    standing feet in their places. The camera is taken to stand still; as_seen: leave the joints in
-    the camera's axes, for ``before_moving``. Raises JumpsError (no weights, an impossible height or
-    focal length) and EngineCancelledError.
+    picture's width, and the point straight ahead as shares of width and height; smoothing: from 0
+    to 1, see ``smooth.py``; foot_lock: hold standing feet in their places. The camera is taken to
+    stand still; as_seen: leave the joints as they were found, in the camera's axes, for
+    ``before_moving``. Raises JumpsError (no weights, an impossible height, smoothing or focal
+    length) and EngineCancelledError.
     """
     require_torch("lifting to 3D")
     # Not at the top: importing PyTorch takes seconds.
@@ -57,6 +60,8 @@ def lift_sequence(
     size = sequence.image_size or guessed_size(sequence.positions)
     if not 0.1 <= height <= 100:
         raise JumpsError(f"The person's height is {height:g} m; give one between 0.1 and 100 m.")
+    if not 0 <= smoothing <= 1:
+        raise JumpsError(f"The smoothing is {smoothing:g}; give a number from 0 to 1.")
     if not 1 <= focal_mm <= 5000:
         raise JumpsError(f"The focal length is {focal_mm:g} mm; give one between 1 and 5000 mm.")
     inside = Lens(focal_mm / _FILM * max(size), (size[0] / 2, size[1] / 2))
@@ -68,6 +73,7 @@ def lift_sequence(
     lift = lifter.lift(seen, inside, height, progress, cancelled)
     camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
     if not as_seen:
+        lift = replace(lift, positions=smoothed(lift.positions, times, smoothing))
         camera, world = on_floor(lift, times, inside, size, foot_lock)
     if not np.isfinite(world.sum() + camera.eye.sum()):
         raise JumpsError(f"{sequence.source}: the lifter made a number that is not finite.")
@@ -101,7 +107,10 @@ def on_floor(
 
 
 def before_moving(
-    seen: SpaceSequence, camera: MovingCamera, foot_lock: bool = True
+    seen: SpaceSequence,
+    camera: MovingCamera,
+    smoothing: float = USUAL_SMOOTHING,
+    foot_lock: bool = True,
 ) -> SpaceSequence:
     """A clip that was lifted ``as_seen``, in the world of the camera that filmed it.
 
@@ -110,7 +119,8 @@ def before_moving(
     """
     if not np.isfinite(camera.turn.sum() + camera.eye.sum()):
         raise JumpsError(f"{seen.picture.source}: the camera's place is not a finite number.")
-    times, world = seen.picture.times, camera.to_world(seen.positions.astype(float))
+    times = seen.picture.times
+    world = smoothed(camera.to_world(seen.positions.astype(float)), times, smoothing)
     stands = standing(seen.contact, times)
     level = 0.0
     if stands.any():

@@ -17,6 +17,7 @@ from ..keypoints import PoseFile, PoseSequence, choose_person, read_pose_file
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from .engine import CancelQuery
 from .messages import Arrays
+from .smooth import USUAL_SMOOTHING
 from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track
 
@@ -94,6 +95,7 @@ class Tasks:
         height: float = 1.75,
         focal_mm: float = USUAL_FOCAL,
         lens: Sequence[float] | None = None,
+        smoothing: float = USUAL_SMOOTHING,
         foot_lock: bool = True,
         as_seen: bool = False,
         **settings: Any,
@@ -122,6 +124,7 @@ class Tasks:
                 height=height,
                 focal_mm=focal_mm,
                 lens=(lens[0], lens[1], lens[2]) if lens else None,
+                smoothing=smoothing,
                 foot_lock=foot_lock,
                 as_seen=as_seen,
                 device=settings.get("device", "auto"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
+from ..keypoints.swaps import swaps_repaired
 from ..keypoints.track import MIN_CONFIDENCE, Observation, PoseTrack, observe
 from .baselines import InterpolateEngine, PcaEngine, RidgeEngine
 from .compose import joint_states, put_back
@@ -61,6 +62,7 @@ def upsample_track(
     device: str = "auto",
     min_confidence: float = MIN_CONFIDENCE,
     denoise: bool = False,
+    repair_swaps: bool = True,
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
     notify: Callable[[str], None] | None = None,
@@ -68,12 +70,18 @@ def upsample_track(
     """Find all 28 joints of a tracked person in every frame.
 
     Joints below ``min_confidence`` count as missing. Observed joints come out as they went in,
-    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``). ``notify`` is
+    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``); with
+    ``repair_swaps`` arms and legs that were taken for each other are exchanged first. ``notify`` is
     told in a line what people should know, such as that the graphics card's memory was too small.
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
     EngineCancelledError.
     """
     observation = observe(track, min_confidence)
+    if repair_swaps:
+        observation, swapped = swaps_repaired(observation)
+        counts = [f"{name} in {np.count_nonzero(x)}" for name, x in swapped.items() if x.any()]
+        if counts and notify is not None:
+            notify(f"Left and right were exchanged: {', '.join(counts)} frames; put right.")
     loaded, estimate = _estimate(engine, device, observation, progress, cancelled, notify)
     put_back(observation, estimate.positions, denoise)
     # A sum is finite only where all its terms are, and needs no array of its own.

@@ -25,9 +25,11 @@ _UPSAMPLING = {
     "engine": str,
     "min_confidence": (int, float),
     "denoise": bool,
+    "repair_swaps": bool,
     "lift": bool,
     "height": (int, float),
     "focal_mm": (int, float),
+    "smoothing": (int, float),
     "foot_lock": bool,
     "camera_from": str,
 }
@@ -59,10 +61,10 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         settings = upsampling_settings(context)
         # The panel's file may be another one.
         settings["format"] = settings["fps"] = None
-        # What says nothing of it comes from a version that left everything flat.
-        for key in ("height", "focal_mm", "foot_lock", "camera_from"):
+        # What says nothing of it comes from a version that left everything flat and as named.
+        for key in ("height", "focal_mm", "smoothing", "foot_lock", "camera_from"):
             settings.pop(key, None)
-        settings["lift"] = False
+        settings["lift"] = settings["repair_swaps"] = False
         settings.update(_usable(made_with, _UPSAMPLING))
         if settings["engine"] not in ENGINES:
             raise JumpsError(

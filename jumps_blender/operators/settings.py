@@ -22,6 +22,7 @@ from bpy.types import Context, Object, PropertyGroup, Scene
 from ..keypoints import FORMATS
 from ..keypoints.track import MIN_CONFIDENCE
 from ..model_runtime import ENGINES
+from ..model_runtime.smooth import USUAL_SMOOTHING
 from ..model_runtime.space import USUAL_FOCAL
 from ..scene.export import FORMATS as EXPORT_FORMATS
 from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
@@ -162,6 +163,12 @@ class JUMPS_PG_settings(PropertyGroup):
         "path; otherwise what was seen stays exactly where it was seen",
         default=False,
     )
+    repair_swaps: BoolProperty(
+        name="Repair Swaps",
+        description="Where the detector took the left arm or leg for the right one for some "
+        "frames, exchange them; no joint is moved",
+        default=True,
+    )
     lift: BoolProperty(
         name="Lift to 3D",
         description="Find the joints' depth, the floor and the camera; otherwise the skeleton "
@@ -203,6 +210,14 @@ class JUMPS_PG_settings(PropertyGroup):
         max=5000.0,
         soft_min=10.0,
         soft_max=200.0,
+    )
+    smoothing: FloatProperty(
+        name="Smoothing",
+        description="How much jitter is taken out of the lifted motion; fast moves stay fast",
+        default=USUAL_SMOOTHING,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
     foot_lock: BoolProperty(
         name="Foot Lock",

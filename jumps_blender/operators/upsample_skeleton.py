@@ -85,7 +85,10 @@ class Upsampling(LongOperator):
         sequence, space = unpacked(answer.facts, answer.arrays)
         placed = None
         if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:
-            space = self._filmed.placed(space, job.first.result, self._settings["foot_lock"])
+            settings = self._settings
+            space = self._filmed.placed(
+                space, job.first.result, settings["smoothing"], settings["foot_lock"]
+            )
             placed = self._filmed.start_frame, self._filmed.use_clip_fps
         self._preview = Preview(sequence, space, self._settings, self.again_uid, placed)
         self._preview.plane(1.0)
@@ -166,12 +169,14 @@ def upsampling_settings(context: Context) -> dict[str, Any]:
         # Properties are single precision: 0.05 is 0.05000000074505806 there.
         "min_confidence": round(settings.min_confidence, 6),
         "denoise": settings.denoise,
+        "repair_swaps": settings.repair_swaps,
         "lift": settings.lift,
     }
     if settings.lift:
         chosen |= {
             "height": round(settings.height, 6),
             "focal_mm": round(settings.focal_mm, 6),
+            "smoothing": round(settings.smoothing, 6),
             "foot_lock": settings.foot_lock,
         }
     return chosen

@@ -128,9 +128,10 @@ class JUMPS_PT_upsample(_SidebarPanel, Panel):
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
         column = self.column(None if settings.people else "Import a pose file first.")
-        for name in ("engine", "min_confidence", "denoise", "device", "lift"):
+        for name in ("engine", "min_confidence", "denoise", "repair_swaps", "device", "lift"):
             column.prop(settings, name)
-        for name in ("camera_from", "focal_from", "focal_mm", "foot_lock") if settings.lift else ():
+        shown = ("camera_from", "focal_from", "focal_mm", "smoothing", "foot_lock")
+        for name in shown if settings.lift else ():
             column.prop(settings, name)
         layout = self.layout
         if draw_running(layout, JUMPS_OT_upsample_skeleton, JUMPS_OT_rerun_result):

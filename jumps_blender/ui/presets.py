@@ -45,8 +45,10 @@ class JUMPS_OT_add_upsample_preset(AddPresetBase, Operator):
         "settings.engine",
         "settings.min_confidence",
         "settings.denoise",
+        "settings.repair_swaps",
         "settings.lift",
         "settings.focal_mm",
+        "settings.smoothing",
         "settings.foot_lock",
     ]
 

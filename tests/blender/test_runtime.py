@@ -132,6 +132,7 @@ def test_presets_ship_and_set_the_panel(runtime) -> None:
         )
         assert panel.min_confidence == pytest.approx(confidence)
         assert panel.denoise == denoise
+        assert panel.repair_swaps == denoise
     assert bpy.ops.jumps.add_upsample_preset(name="Mine") == {"FINISHED"}
     folders = bpy.utils.preset_paths("jumps/upsample")
     assert any((Path(folder) / "Mine.py").exists() for folder in folders)
