@@ -228,9 +228,9 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         "--denoise", action="store_true", help="let observed joints of low confidence move"
     )
     parser.add_argument(
-        "--keep-swaps",
+        "--repair-swaps",
         action="store_true",
-        help="leave arms and legs as they are named, where the detector took them for each other",
+        help="exchange arms and legs that the detector took for each other",
     )
 
 
@@ -416,7 +416,7 @@ def _run_engine(
             device=arguments.device,
             min_confidence=arguments.min_confidence,
             denoise=arguments.denoise,
-            repair_swaps=not arguments.keep_swaps,
+            repair_swaps=arguments.repair_swaps,
             progress=progress,
             notify=notes.append,
         )

@@ -62,7 +62,7 @@ def upsample_track(
     device: str = "auto",
     min_confidence: float = MIN_CONFIDENCE,
     denoise: bool = False,
-    repair_swaps: bool = True,
+    repair_swaps: bool = False,
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
     notify: Callable[[str], None] | None = None,

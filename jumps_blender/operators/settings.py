@@ -167,7 +167,7 @@ class JUMPS_PG_settings(PropertyGroup):
         name="Repair Swaps",
         description="Where the detector took the left arm or leg for the right one for some "
         "frames, exchange them; no joint is moved",
-        default=True,
+        default=False,
     )
     lift: BoolProperty(
         name="Lift to 3D",

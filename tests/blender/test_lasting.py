@@ -51,7 +51,7 @@ def test_a_result_is_run_again_as_it_was_made(pose_file: Path) -> None:
         "device": "auto",
         "min_confidence": 0.25,
         "denoise": True,
-        "repair_swaps": True,
+        "repair_swaps": False,
         "lift": False,
         "height": pytest.approx(1.6),
         "start_frame": 5,

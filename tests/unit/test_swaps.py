@@ -79,7 +79,7 @@ def test_clips_of_a_few_frames_and_bodies_without_limbs(frames):
     assert np.array_equal(swaps_repaired(nothing)[0].positions, nothing.positions)
 
 
-def test_upsampling_repairs_says_so_and_can_leave_it():
+def test_upsampling_repairs_and_says_so_only_where_asked_to():
     joint_set = JOINT_SETS["h36m17"]
     seen = exchanged(walk(90), slice(40, 44), LEGS)
     sources = joint_set.target_sources()
@@ -100,11 +100,11 @@ def test_upsampling_repairs_says_so_and_can_leave_it():
         format="test",
     )
     notes: list[str] = []
-    repaired = upsample_track(track, engine="interpolate", notify=notes.append)
+    repaired = upsample_track(track, engine="interpolate", repair_swaps=True, notify=notes.append)
     assert notes == ["Left and right were exchanged: legs in 4 frames; put right."]
     ankle = JOINTS.index("l_ankle")
     assert np.array_equal(repaired.positions[:, ankle], walk(90).positions[:, ankle])
     notes.clear()
-    kept = upsample_track(track, engine="interpolate", repair_swaps=False, notify=notes.append)
+    kept = upsample_track(track, engine="interpolate", notify=notes.append)
     assert notes == []
     assert np.array_equal(kept.positions[:, ankle], seen.positions[:, ankle])
