@@ -36,7 +36,7 @@ screenshots: setup  ## the documentation's pictures of Blender's window, anew
 
 bench: setup  ## speed and memory, with ratios
 	$(BIN)/python benchmarks/keyframes.py
-	$(BIN)/python benchmarks/retargeting.py
+	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/engine.py
 
 lint: setup  ## format, lint and types
