@@ -18,9 +18,10 @@ _LEGS = tuple(
     tuple(joint_index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot", "toe"))
     for side in "lr"
 )
-_STILL = 0.002  # metres a standing sole may move from frame to frame when the body is settled
+_STILL = 0.005  # metres a standing sole may move from frame to frame when the body is settled
 _LEVEL = 0.06  # metres it may be off the floor
 _DRIFT = 0.01  # metres per frame that the body may be moved more than in the frame before,
+_JERK = 0.002  # metres that this may change by from frame to frame,
 # and in all: along the camera's ray, as a share of the distance, because the picture of a body that
 # is nearer than it was seen is too large; and in the picture, metres.
 _ALONG, _ACROSS = 0.01, 0.015
@@ -38,14 +39,18 @@ def settled(
 
     eye: (3,), the camera's place
     """
+    # In its first frame and its last a sole that stands is often still on its way, and fast.
+    inner = stands.copy()
+    inner[1:] &= stands[:-1]
+    inner[:-1] &= stands[1:]
     ray = world[:, _PELVIS] - eye
     distance = np.maximum(np.linalg.norm(ray, axis=1), 1e-6)
     ray = ray / distance[:, None]
-    moved = world + _along(world, ray, stands, _ALONG * distance)[:, None, None] * ray[:, None]
+    moved = world + _along(world, ray, inner, _ALONG * distance)[:, None, None] * ray[:, None]
     for axis in range(3):
         direction = np.zeros_like(ray)
         direction[:, axis] = 1
-        shift = _along(moved, direction, stands, np.full(len(world), _ACROSS))
+        shift = _along(moved, direction, inner, np.full(len(world), _ACROSS))
         moved = moved + shift[:, None, None] * direction[:, None]
     return moved
 
@@ -73,23 +78,40 @@ def _along(
     beside = -still * (before * after).sum(axis=1)
     right[:-1] += (slid * before).sum(axis=1)
     right[1:] -= (slid * after).sum(axis=1)
-    # and everything else goes as it went.
+    # and everything else goes as it went, and doesn't start or stop at once.
     diagonal[:-1] += _DRIFT**-2
     diagonal[1:] += _DRIFT**-2
-    return _tridiagonal(diagonal, beside - _DRIFT**-2, right)
+    beside -= _DRIFT**-2
+    after_next = np.full(max(len(world) - 2, 0), _JERK**-2)
+    diagonal[:-2] += _JERK**-2
+    diagonal[1:-1] += 4 * _JERK**-2
+    diagonal[2:] += _JERK**-2
+    beside[:-1] -= 2 * _JERK**-2
+    beside[1:] -= 2 * _JERK**-2
+    return _pentadiagonal(diagonal, beside, after_next, right)
 
 
-def _tridiagonal(diagonal: NDArray, beside: NDArray, right: NDArray) -> NDArray[np.float64]:
-    """Solve a symmetric positive definite tridiagonal system (Thomas); beside: (F - 1,)."""
+def _pentadiagonal(
+    diagonal: NDArray, beside: NDArray, after_next: NDArray, right: NDArray
+) -> NDArray[np.float64]:
+    """Solve a symmetric positive definite system of bandwidth 2 by LDL'; beside: (F - 1,)."""
     count = len(diagonal)
-    d, b, r = diagonal.tolist(), beside.tolist(), right.tolist()
-    for i in range(1, count):
-        factor = b[i - 1] / d[i - 1]
-        d[i] -= factor * b[i - 1]
-        r[i] -= factor * r[i - 1]
-    r[-1] /= d[-1]
-    for i in range(count - 2, -1, -1):
-        r[i] = (r[i] - b[i] * r[i + 1]) / d[i]
+    d, b, c, r = diagonal.tolist(), beside.tolist(), after_next.tolist(), right.tolist()
+    for i in range(count - 1):
+        first = b[i] / d[i]
+        d[i + 1] -= first * b[i]
+        r[i + 1] -= first * r[i]
+        if i + 2 < count:
+            second = c[i] / d[i]
+            b[i + 1] -= second * b[i]
+            d[i + 2] -= second * c[i]
+            r[i + 2] -= second * r[i]
+    for i in range(count - 1, -1, -1):
+        if i + 1 < count:
+            r[i] -= b[i] * r[i + 1]
+        if i + 2 < count:
+            r[i] -= c[i] * r[i + 2]
+        r[i] /= d[i]
     return np.array(r)
 
 
