@@ -24,7 +24,7 @@ from jumps_blender.model_runtime import upsample_track
 from jumps_blender.model_runtime.space import lift_sequence
 from jumps_blender.scene.rest_pose import rest_pose
 from jumps_blender.scene.result import create_result
-from jumps_blender.scene.retarget import retarget, rig_bones
+from jumps_blender.scene.retarget import FOLLOWS, retarget, rig_bones
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 from jumps_blender.skeletons.rig_maps import RIG_MAPS, mapped
 
@@ -34,20 +34,7 @@ TARGET = 3.0  # seconds, of both
 EXAMPLE = next((Path(__file__).parents[1] / "examples").glob("*.json"))
 BONES = 65
 # Where the parts of a body begin; a bone ends where the next one begins.
-BEGINS = {"hips": "pelvis", "neck": "neck", "head": "head"} | {
-    f"{side}_{slot}": f"{side}_{joint}"
-    for side in "lr"
-    for slot, joint in (
-        ("clavicle", "clavicle"),
-        ("upper_arm", "shoulder"),
-        ("forearm", "elbow"),
-        ("hand", "wrist"),
-        ("thigh", "hip"),
-        ("shin", "knee"),
-        ("foot", "ankle"),
-        ("toe", "foot"),
-    )
-}
+BEGINS = FOLLOWS | {"neck": "neck"}
 SPINE = ("spine", "spine2", "spine4")
 
 

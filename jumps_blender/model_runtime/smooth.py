@@ -20,10 +20,13 @@ _QUICKER = 6.0  # hertz more for each metre per second
 _SPEED_CUTOFF = 3.0  # hertz, of the speed itself
 
 
-def smoothed(positions: NDArray, times: NDArray[np.float64], strength: float) -> NDArray:
+def smoothed(
+    positions: NDArray, times: NDArray[np.float64], strength: float, *, only_body: bool = False
+) -> NDArray:
     """Joints (F, 28, 3), metres, with less jitter and bones as long as before.
 
-    strength: 0 leaves everything as it is, 1 lets only slow motion through; times (F,), seconds
+    strength: 0 leaves everything as it is, 1 lets only slow motion through; times (F,), seconds;
+    only_body: leave the pelvis where it is, whose path is the camera's, too, before one that moves
     """
     if strength <= 0 or len(positions) < 3:
         return positions
@@ -35,6 +38,8 @@ def smoothed(positions: NDArray, times: NDArray[np.float64], strength: float) ->
     forwards = _filtered(parts, np.diff(times), cutoff)
     backwards = _filtered(parts[::-1], np.diff(times)[::-1], cutoff)[::-1]
     mean = 0.5 * (forwards + backwards)
+    if only_body:
+        mean[:, -1:] = pelvis
     lengths = np.median(bone_lengths(positions), axis=0)
     return np.asarray(rigid(mean[:, :-1] + mean[:, -1:], lengths), positions.dtype)
 

@@ -49,8 +49,8 @@ def lift_sequence(
     whose longer side is the picture's; lens: instead of it, the focal length as a share of the
     picture's width, and the point straight ahead as shares of width and height; smoothing: from 0
     to 1, see ``smooth.py``; foot_lock: hold standing feet in their places. The camera is taken to
-    stand still; as_seen: leave the joints as they were found, in the camera's axes, for
-    ``before_moving``. Raises JumpsError (no weights, an impossible height, smoothing or focal
+    stand still; as_seen: leave the joints in the camera's axes, and the pelvis as it was found,
+    for ``before_moving``. Raises JumpsError (no weights, an impossible height, smoothing or focal
     length) and EngineCancelledError.
     """
     require_torch("lifting to 3D")
@@ -71,9 +71,10 @@ def lift_sequence(
     times = sequence.times
     seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
     lift = lifter.lift(seen, inside, height, progress, cancelled)
+    calm = smoothed(lift.positions, times, smoothing, only_body=as_seen)
+    lift = replace(lift, positions=calm)
     camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
     if not as_seen:
-        lift = replace(lift, positions=smoothed(lift.positions, times, smoothing))
         camera, world = on_floor(lift, times, inside, size, foot_lock)
     if not np.isfinite(world.sum() + camera.eye.sum()):
         raise JumpsError(f"{sequence.source}: the lifter made a number that is not finite.")
@@ -107,10 +108,7 @@ def on_floor(
 
 
 def before_moving(
-    seen: SpaceSequence,
-    camera: MovingCamera,
-    smoothing: float = USUAL_SMOOTHING,
-    foot_lock: bool = True,
+    seen: SpaceSequence, camera: MovingCamera, foot_lock: bool = True
 ) -> SpaceSequence:
     """A clip that was lifted ``as_seen``, in the world of the camera that filmed it.
 
@@ -119,8 +117,7 @@ def before_moving(
     """
     if not np.isfinite(camera.turn.sum() + camera.eye.sum()):
         raise JumpsError(f"{seen.picture.source}: the camera's place is not a finite number.")
-    times = seen.picture.times
-    world = smoothed(camera.to_world(seen.positions.astype(float)), times, smoothing)
+    times, world = seen.picture.times, camera.to_world(seen.positions.astype(float))
     stands = standing(seen.contact, times)
     level = 0.0
     if stands.any():

@@ -45,9 +45,7 @@ class Filmed:
         (width, height), inside = self.size, camera.lens
         return inside.focal / width, inside.centre[0] / width, inside.centre[1] / height
 
-    def placed(
-        self, seen: SpaceSequence, camera: MovingCamera, smoothing: float, foot_lock: bool
-    ) -> SpaceSequence:
+    def placed(self, seen: SpaceSequence, camera: MovingCamera, foot_lock: bool) -> SpaceSequence:
         """What was lifted as seen, in the scene's world."""
         sequence = seen.picture
         rate = sequence.fps if self.use_clip_fps else self.rate
@@ -56,7 +54,7 @@ class Filmed:
         way = replace(
             camera.at(known, sequence.times), lens=seen.camera.lens, size=seen.camera.size
         )
-        return before_moving(seen, way, smoothing, foot_lock)
+        return before_moving(seen, way, foot_lock)
 
 
 def filmed_by(

@@ -85,10 +85,7 @@ class Upsampling(LongOperator):
         sequence, space = unpacked(answer.facts, answer.arrays)
         placed = None
         if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:
-            settings = self._settings
-            space = self._filmed.placed(
-                space, job.first.result, settings["smoothing"], settings["foot_lock"]
-            )
+            space = self._filmed.placed(space, job.first.result, self._settings["foot_lock"])
             placed = self._filmed.start_frame, self._filmed.use_clip_fps
         self._preview = Preview(sequence, space, self._settings, self.again_uid, placed)
         self._preview.plane(1.0)

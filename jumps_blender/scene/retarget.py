@@ -36,7 +36,7 @@ Mapped = Mapping[str, tuple[str, ...]]  # slots of ``skeletons.rig_maps`` to the
 Limbs = Literal["FK", "IK"]
 
 # The joint whose bone a slot's bone follows.
-_FOLLOWS = {"hips": "pelvis", "head": "head"} | {
+FOLLOWS = {"hips": "pelvis", "head": "head"} | {
     f"{side}_{slot}": f"{side}_{joint}"
     for side in "lr"
     for slot, joint in (
@@ -52,7 +52,7 @@ _FOLLOWS = {"hips": "pelvis", "head": "head"} | {
 }
 CHAINS = ("spine", "neck")  # of as many bones as the rig has
 # What a motion drives in every rig, from the hips up and outwards, and what only some have.
-DRIVEN = ("hips", *CHAINS, *list(_FOLLOWS)[1:])
+DRIVEN = ("hips", *CHAINS, *list(FOLLOWS)[1:])
 # What follows what, as it lies beside it at rest: IK targets wholly, poles only in their place.
 _BESIDE = {
     f"{side}_{part}": f"{side}_{limb}"
@@ -333,7 +333,7 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Want
     parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
     trunk = _trunk_turns(rig, points)
     parts |= dict(zip((mapped["hips"][0], *mapped.get("spine", ())), trunk, strict=True))
-    for slot, joint in _FOLLOWS.items():
+    for slot, joint in FOLLOWS.items():
         for name in mapped.get(slot, ()):
             parts.setdefault(name, frames[:, joint_index(joint)])
     turns = {name: turn @ _unscaled(trial.still[name][:3, :3]) for name, turn in parts.items()}
@@ -475,7 +475,7 @@ def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
                 return way
         return likely
 
-    found = {joint: place for slot, joint in _FOLLOWS.items() if (place := head(slot)) is not None}
+    found = {joint: place for slot, joint in FOLLOWS.items() if (place := head(slot)) is not None}
     # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
     thighs = 0.5 * (found["l_hip"] + found["r_hip"])
     neck = head("neck")
