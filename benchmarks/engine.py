@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from jumps_blender.model_runtime.client import Runtime, Worker
-from jumps_blender.model_runtime.job import drain
+from jumps_blender.model_runtime import WORKER
+from jumps_blender.processes.client import Runtime, Worker
+from jumps_blender.processes.job import drain
 
 EXAMPLE = next((Path(__file__).parents[1] / "examples").glob("*.json"))
 SHORT, LONG, FEW, CLIP = 1_000, 100_000, 600, 5_000
@@ -100,7 +101,7 @@ def worker() -> tuple[float, float]:
 
 
 def _cold_and_warm(path: Path) -> tuple[float, float]:
-    asked = Worker(Runtime(Path(sys.executable)))
+    asked = Worker(Runtime(Path(sys.executable)), WORKER)
     try:
         seconds = []
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The one error that users see: a single line that says what was wrong, where, and what to do."""
+"""What users see when something fails: one line, what was wrong, where, and what to do."""
 
 
 class JumpsError(Exception):
@@ -10,3 +10,10 @@ class JumpsError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class WorkCancelledError(JumpsError):
+    """Whoever asked for the work doesn't want it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled.")

@@ -9,18 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import JumpsError
+from ..errors import WorkCancelledError
 from ..keypoints.track import Observation
 
 Progress = Callable[[float], None]  # called with the share done, in [0, 1]
 CancelQuery = Callable[[], bool]  # asked often; True stops the work
-
-
-class EngineCancelledError(JumpsError):
-    """The caller's CancelQuery answered True."""
-
-    def __init__(self) -> None:
-        super().__init__("Cancelled.")
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,7 @@ class Engine(Protocol):
         progress: Progress | None = None,
         cancelled: CancelQuery | None = None,
     ) -> Estimate:
-        """Estimate all joints; raises EngineCancelledError when ``cancelled`` answers True."""
+        """Estimate all joints; raises WorkCancelledError when ``cancelled`` answers True."""
 
     def use_less_memory(self) -> bool:
         """Work in smaller pieces from now on; False where they can't be smaller."""
@@ -61,6 +54,6 @@ class Engine(Protocol):
 def checkpoint(done: float, progress: Progress | None, cancelled: CancelQuery | None) -> None:
     """Between two pieces of work: ask whether to stop, tell how far it is."""
     if cancelled is not None and cancelled():
-        raise EngineCancelledError
+        raise WorkCancelledError
     if progress is not None:
         progress(done)

@@ -51,7 +51,7 @@ def lift_sequence(
     to 1, see ``smooth.py``; foot_lock: hold standing feet in their places. The camera is taken to
     stand still; as_seen: leave the joints in the camera's axes, and the pelvis as it was found,
     for ``before_moving``. Raises JumpsError (no weights, an impossible height, smoothing or focal
-    length) and EngineCancelledError.
+    length) and WorkCancelledError.
     """
     require_torch("lifting to 3D")
     # Not at the top: importing PyTorch takes seconds.

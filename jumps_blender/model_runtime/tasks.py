@@ -15,8 +15,8 @@ import numpy as np
 
 from ..keypoints import PoseFile, PoseSequence, choose_person, read_pose_file
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
+from ..processes.messages import Arrays
 from .engine import CancelQuery
-from .messages import Arrays
 from .smooth import USUAL_SMOOTHING
 from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track

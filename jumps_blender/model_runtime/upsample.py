@@ -74,7 +74,7 @@ def upsample_track(
     ``repair_swaps`` arms and legs that were taken for each other are exchanged first. ``notify`` is
     told in a line what people should know, such as that the graphics card's memory was too small.
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
-    EngineCancelledError.
+    WorkCancelledError.
     """
     observation = observe(track, min_confidence)
     if repair_swaps:

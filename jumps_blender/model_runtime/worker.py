@@ -28,9 +28,8 @@ import traceback
 from typing import Any, BinaryIO, NoReturn
 
 from .. import __version__
-from ..errors import JumpsError
-from .engine import EngineCancelledError
-from .messages import Arrays, BrokenMessageError, read_message, write_message
+from ..errors import JumpsError, WorkCancelledError
+from ..processes.messages import Arrays, BrokenMessageError, read_message, write_message
 from .tasks import Control, Tasks
 
 IDLE_SECONDS = 600.0  # then the worker goes, and gives the memory of PyTorch back
@@ -119,9 +118,9 @@ class _Server:
         arrays: Arrays = {}
         try:
             if control.cancelled():
-                raise EngineCancelledError
+                raise WorkCancelledError
             reply["facts"], arrays = tasks.run(request["task"], request["arguments"], control)
-        except EngineCancelledError:
+        except WorkCancelledError:
             reply = {"type": "cancelled"}
         except JumpsError as error:
             reply = {"type": "failed", "text": str(error)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bpy.types import Context, Operator
 
-from ..model_runtime.job import SteppedJob
+from ..processes.job import SteppedJob
 from ..scene.bake import bake_steps
 from ..scene.result import required_result
 from .long_operator import WORK_FOR, LongOperator

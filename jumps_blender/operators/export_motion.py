@@ -14,7 +14,7 @@ from bpy.types import Context, Event, Object, Operator
 from bpy_extras.io_utils import ExportHelper
 
 from ..errors import JumpsError
-from ..model_runtime.job import SteppedJob
+from ..processes.job import SteppedJob
 from ..scene.export import FORMATS, export_steps
 from ..scene.result import Result, active_result, required_result
 from ..scene.stage import Options, take_of

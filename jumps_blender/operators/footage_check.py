@@ -16,8 +16,8 @@ from typing import Any
 
 import bpy
 
+from ..errors import WorkCancelledError
 from ..keypoints.sequence import PoseSequence
-from ..model_runtime.engine import EngineCancelledError
 from ..scene.footage import Footage, background_questions, moving_words
 from ..video.motion import CameraMotion
 
@@ -60,7 +60,7 @@ class MotionCheck:
     def poll(self, seconds: float = 0.0) -> bool:
         """See ``Job.poll``."""
         if self._cancelled:
-            raise EngineCancelledError
+            raise WorkCancelledError
         if self._process is None:
             return True
         try:

@@ -14,9 +14,9 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from ..errors import JumpsError
-from ..model_runtime.client import WorkerJob
-from ..model_runtime.install import Install, remove
-from ..model_runtime.job import ThreadedJob
+from ..processes.client import WorkerJob
+from ..processes.install import Install, remove
+from ..processes.job import ThreadedJob
 from .long_operator import LongOperator, hand_over, refuse_if_running
 from .preferences import preferences
 from .runtime import (

@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 import bpy
 from bpy.types import Context, Event, Operator, Timer
 
-from ..errors import JumpsError
-from ..model_runtime.engine import EngineCancelledError
-from ..model_runtime.job import Job, drain
+from ..errors import JumpsError, WorkCancelledError
+from ..processes.job import Job, drain
 from .progress import shown_progress
 from .settings import changed
 
@@ -187,7 +186,7 @@ class LongOperator:
                 self.prepare(job)
                 return {"PASS_THROUGH"}
             self._words = self.finish(context, job)
-        except EngineCancelledError:
+        except WorkCancelledError:
             self._close(context)
             self.report({"INFO"}, f"{self.bl_label} was cancelled; nothing was changed.")
             return {"CANCELLED"}

@@ -13,7 +13,7 @@ from bpy.props import EnumProperty, FloatProperty, StringProperty
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
-from ..model_runtime.client import WorkerJob
+from ..processes.client import WorkerJob
 from ..scene.result import by_uid
 from .long_operator import LongOperator, refuse_if_running
 from .runtime import blender_runtime, worker

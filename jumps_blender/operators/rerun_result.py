@@ -9,8 +9,8 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..model_runtime import ENGINES
-from ..model_runtime.client import WorkerJob
-from ..model_runtime.job import ChainedJob
+from ..processes.client import WorkerJob
+from ..processes.job import ChainedJob
 from ..scene.footage import find_footage
 from ..scene.result import active_result, by_uid, required_result
 from .filmed import filmed_by

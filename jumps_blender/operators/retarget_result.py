@@ -7,7 +7,7 @@ from typing import ClassVar
 from bpy.types import Context, Operator, PropertyGroup
 
 from ..errors import JumpsError
-from ..model_runtime.job import SteppedJob
+from ..processes.job import SteppedJob
 from ..scene.result import active_result, required_result
 from ..scene.retarget import retarget_steps, rig_bones
 from ..skeletons.rig_maps import problems

@@ -12,9 +12,9 @@ from typing import Any
 import bpy
 from bpy.types import Context
 
-from ..model_runtime import ENGINES_WITHOUT_TORCH
-from ..model_runtime.client import Runtime, Worker
-from ..model_runtime.install import environment_python
+from ..model_runtime import ENGINES_WITHOUT_TORCH, WORKER
+from ..processes.client import Runtime, Worker
+from ..processes.install import environment_python
 from .preferences import ADDON, preferences
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
@@ -59,7 +59,7 @@ def chosen_runtime(context: Context) -> Runtime:
 def worker(runtime: Runtime) -> Worker:
     """The worker process of that Python; it starts with its first request."""
     if runtime not in _workers:
-        _workers[runtime] = Worker(runtime)
+        _workers[runtime] = Worker(runtime, WORKER)
     return _workers[runtime]
 
 

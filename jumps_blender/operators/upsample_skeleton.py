@@ -9,9 +9,9 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..keypoints.pose_file import ASSUMED_FPS
-from ..model_runtime.client import WorkerJob
-from ..model_runtime.job import ChainedJob, SteppedJob
 from ..model_runtime.tasks import unpacked
+from ..processes.client import WorkerJob
+from ..processes.job import ChainedJob, SteppedJob
 from ..scene.footage import Footage, find_footage
 from ..scene.preview import Preview, keep
 from ..scene.result import by_uid

@@ -12,8 +12,8 @@ from PIL import Image
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.model_runtime import upsample_track
-from jumps_blender.model_runtime.job import drain
 from jumps_blender.model_runtime.space import floor_lines
+from jumps_blender.processes.job import drain
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.camera import seen_by
 from jumps_blender.scene.footage import (
@@ -486,7 +486,7 @@ def test_lifting_says_that_the_camera_moves(
     stopped.cancel()
     with pytest.raises(Exception, match="Cancelled") as error:
         stopped.poll()
-    assert type(error.value).__name__ == "EngineCancelledError"
+    assert type(error.value).__name__ == "WorkCancelledError"
     bpy.ops.jumps.import_poses(filepath=str(pose_file))
     chosen = bpy.context.scene.jumps
     chosen.engine, chosen.lift, chosen.footage = "interpolate", True, str(film)

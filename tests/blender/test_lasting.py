@@ -7,9 +7,8 @@ import bpy
 import numpy as np
 import pytest
 
-from jumps_blender.errors import JumpsError
-from jumps_blender.model_runtime.engine import EngineCancelledError
-from jumps_blender.model_runtime.job import SteppedJob, drain
+from jumps_blender.errors import JumpsError, WorkCancelledError
+from jumps_blender.processes.job import SteppedJob, drain
 from jumps_blender.scene.bake import bake, bake_steps
 from jumps_blender.scene.preview import Preview, apply
 from jumps_blender.scene.result import create_result, results_in
@@ -268,7 +267,7 @@ def test_a_cancelled_bake_changes_nothing(share: float) -> None:
     while job.share <= share:
         assert not job.poll()
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         job.poll()
     assert job.poll()
     assert len(bpy.data.actions) == len(bpy.data.scenes) == 1

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from jumps_blender.errors import JumpsError
+from jumps_blender.errors import JumpsError, WorkCancelledError
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime import direct as direct_module
 from jumps_blender.model_runtime import load_engine
 from jumps_blender.model_runtime.compose import put_back
 from jumps_blender.model_runtime.direct import pick_device
-from jumps_blender.model_runtime.engine import EngineCancelledError
 from jumps_blender.skeletons import COMMON12, JOINTS, MIRROR
 
 from .conftest import observation_of, walking_figure
@@ -145,7 +144,7 @@ def test_progress_rises_to_one_and_cancelling_stops(engine):
     assert seen[-1] == 1.0
     assert len(seen) >= 3
     calls = iter([False, True])
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         engine.estimate(observation, cancelled=lambda: next(calls))
 
 

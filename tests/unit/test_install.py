@@ -16,17 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from jumps_blender.errors import JumpsError
-from jumps_blender.model_runtime import install, programs
-from jumps_blender.model_runtime.engine import EngineCancelledError
-from jumps_blender.model_runtime.install import (
+from jumps_blender.errors import JumpsError, WorkCancelledError
+from jumps_blender.processes import install, programs
+from jumps_blender.processes.install import (
     Install,
     environment_python,
     machine_build,
     remove,
 )
-from jumps_blender.model_runtime.job import drain
-from jumps_blender.model_runtime.programs import pip_commands
+from jumps_blender.processes.job import drain
+from jumps_blender.processes.programs import pip_commands
 
 from ..fake_wheels import make_wheels
 
@@ -136,7 +135,7 @@ def failure(job: Install) -> str:
     """The line that a job fails with; it fails once."""
     with pytest.raises(JumpsError) as caught:
         drain(job)
-    assert not isinstance(caught.value, EngineCancelledError)
+    assert not isinstance(caught.value, WorkCancelledError)
     assert job.status == "Failed"
     assert job.notes == []
     assert job.poll()
@@ -286,7 +285,7 @@ def test_an_old_pips_download_is_seen_by_the_file_that_grows(tmp_path, fake):
     (folder / "torch-2+cpu-py3-none-any.whl").write_bytes(bytes(900_000))
     until(job, "Downloading torch (1 of 1 MB)")
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         drain(job)
 
 
@@ -319,7 +318,7 @@ def test_cancel(tmp_path, fake, there_before):
     assert (folder / ("env-2" if there_before else "env-1")).is_dir()
     job.cancel()
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         drain(job)
     assert job.status == "Cancelled"
     assert job.poll()
@@ -360,7 +359,7 @@ def test_cancel_ends_the_children_of_a_program(tmp_path, living):
     job = Install(base, tmp_path / "pytorch", build="cpu")
     assert said(end) == b"up\n"
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         drain(job)
     assert said(end) == b""
 
@@ -370,7 +369,7 @@ def test_nothing_goes_on_when_blender_ends(tmp_path, living):
     base, end = living
     code = (
         "import sys; from pathlib import Path; "
-        "from jumps_blender.model_runtime.install import Install; "
+        "from jumps_blender.processes.install import Install; "
         "Install(Path(sys.argv[1]), Path(sys.argv[2]), build='cpu'); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, base, tmp_path / "pytorch"]
@@ -547,7 +546,7 @@ def test_only_one_works_in_a_folder(tmp_path, fake):
     assert str(caught.value) == wanted
     assert (folder / "env-1").is_dir()
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         drain(job)
     assert not folder.exists()
 

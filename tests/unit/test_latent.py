@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from jumps_blender.errors import WorkCancelledError
 from jumps_blender.model_runtime import latent as latent_module
-from jumps_blender.model_runtime.engine import EngineCancelledError
 from jumps_blender.model_runtime.evaluation import Protocol, evaluate, make_view
 from jumps_blender.model_runtime.jumps_networks import Discriminator, Encoder, Generator
 from jumps_blender.model_runtime.latent import ABLATIONS, LatentEngine, LatentSettings, aligned
@@ -126,7 +126,7 @@ def test_latent_reports_progress_and_can_be_cancelled(engine):
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert len(told) > FEW.steps
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         engine().estimate(observation, None, lambda: True)
 
 

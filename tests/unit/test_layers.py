@@ -8,17 +8,35 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "jumps_blender"
-BELOW = ("keypoints", "skeletons", "model_runtime", "video")
+BELOW = ("keypoints", "skeletons", "processes", "model_runtime", "video")
 ABOVE = ("scene", "operators", "ui")
 # What each room may import from the package, itself included.
 ALLOWED = {
     "skeletons": {"skeletons"},
     "keypoints": {"keypoints", "skeletons"},
-    "model_runtime": {"model_runtime", "keypoints", "skeletons"},
-    "video": {"video"},
+    "processes": {"processes"},
+    "model_runtime": {"model_runtime", "processes", "keypoints", "skeletons"},
+    "video": {"video", "processes", "keypoints", "skeletons"},
     "scene": {"scene", "keypoints", "skeletons", "video"},
-    "operators": {"operators", "scene", "model_runtime", "keypoints", "skeletons", "video"},
-    "ui": {"ui", "operators", "scene", "model_runtime", "keypoints", "skeletons"},
+    "operators": {
+        "operators",
+        "scene",
+        "model_runtime",
+        "video",
+        "processes",
+        "keypoints",
+        "skeletons",
+    },
+    "ui": {
+        "ui",
+        "operators",
+        "scene",
+        "model_runtime",
+        "video",
+        "processes",
+        "keypoints",
+        "skeletons",
+    },
 }
 ANYWHERE = {"errors", "files", "__version__"}
 

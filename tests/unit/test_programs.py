@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jumps_blender.model_runtime.programs import PACKAGES, PipOutput, pip_commands, pip_error
+from jumps_blender.processes.programs import PACKAGES, PipOutput, pip_commands, pip_error
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,19 +16,19 @@ import numpy as np
 import pytest
 
 from jumps_blender import __version__
-from jumps_blender.errors import JumpsError
+from jumps_blender.errors import JumpsError, WorkCancelledError
 from jumps_blender.keypoints import choose_person, read_pose_file
-from jumps_blender.model_runtime import client, upsample_track
-from jumps_blender.model_runtime.client import Runtime, Worker
-from jumps_blender.model_runtime.engine import EngineCancelledError
-from jumps_blender.model_runtime.job import drain
-from jumps_blender.model_runtime.messages import (
+from jumps_blender.model_runtime import WORKER, upsample_track
+from jumps_blender.model_runtime.tasks import Control, Tasks, unpacked
+from jumps_blender.processes import client
+from jumps_blender.processes.client import Runtime, Worker
+from jumps_blender.processes.job import drain
+from jumps_blender.processes.messages import (
     MAGIC,
     BrokenMessageError,
     read_message,
     write_message,
 )
-from jumps_blender.model_runtime.tasks import Control, Tasks, unpacked
 
 from .conftest import EXAMPLE
 
@@ -43,7 +43,7 @@ class Script(Runtime):
 
     script: str = ""
 
-    def command(self) -> list[str]:
+    def command(self, _script: Path) -> list[str]:
         return [sys.executable, "-c", self.script]
 
 
@@ -69,8 +69,8 @@ say(type="hello", version="{__version__}")
 def worker():
     made = []
 
-    def make(runtime: Runtime = RUNTIME, **limits: float) -> Worker:
-        made.append(Worker(runtime, **limits))
+    def make(runtime: Runtime = RUNTIME, script: Path = WORKER, **limits: float) -> Worker:
+        made.append(Worker(runtime, script, **limits))
         return made[-1]
 
     yield make
@@ -218,7 +218,7 @@ def test_cancel_takes_effect_at_once_and_the_next_request_is_served(worker):
         pass
     job.cancel()
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         job.poll()
     assert job.poll(), "afterwards it is simply finished"
     reading = asked.request("read", path=str(EXAMPLE))
@@ -278,8 +278,9 @@ def test_the_worker_ends_when_its_client_is_killed():
             "-c",
             "import sys\n"
             "from pathlib import Path\n"
-            "from jumps_blender.model_runtime.client import Runtime, Worker\n"
-            "job = (w := Worker(Runtime(Path(sys.executable)))).request(\n"
+            "from jumps_blender.model_runtime import WORKER\n"
+            "from jumps_blender.processes.client import Runtime, Worker\n"
+            "job = (w := Worker(Runtime(Path(sys.executable)), WORKER)).request(\n"
             f"  'upsample', path={str(EXAMPLE)!r}, person='1', engine='latent', device='cpu')\n"
             "while not job.poll(0.1) and job.status != 'Upsampling': pass\n"
             "print(w.pid, flush=True)\n"
@@ -369,7 +370,7 @@ def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkey
     while job.status != "x":
         job.poll(0.1)
     job.cancel()
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         drain(job)
     reading = asked.request("read")
     drain(reading)
@@ -389,21 +390,20 @@ def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
     shutil.copytree(Path(client.__file__).parents[1], package)
     source = package / "model_runtime" / "worker.py"
     source.write_text(source.read_text().replace("_ALIVE_EVERY = 5.0", "_ALIVE_EVERY = 0.05"))
-    monkeypatch.setattr(client, "_SCRIPT", package / "model_runtime" / "start_worker.py")
-    job = worker().request("upsample", path=str(EXAMPLE), person="1", engine="latent")
+    script = package / "model_runtime" / "start_worker.py"
+    job = worker(script=script).request("upsample", path=str(EXAMPLE), person="1", engine="latent")
     while "alive" not in heard:
         assert not job.poll(0.1), "it ended without having said so"
     job.cancel()
 
 
-def test_what_cannot_be_sent_is_a_message_and_the_worker_lives_on(worker, tmp_path, monkeypatch):
+def test_what_cannot_be_sent_is_a_message_and_the_worker_lives_on(worker, tmp_path):
     package = tmp_path / "jumps_blender"
     shutil.copytree(Path(client.__file__).parents[1], package)
     source = package / "model_runtime" / "tasks.py"
     wrong = source.read_text().replace('"fps": poses.fps,', '"fps": float("nan"),')
     source.write_text(wrong)
-    monkeypatch.setattr(client, "_SCRIPT", package / "model_runtime" / "start_worker.py")
-    asked = worker()
+    asked = worker(script=package / "model_runtime" / "start_worker.py")
     with pytest.raises(JumpsError, match=r"stopped unexpectedly \(ValueError: Out of range"):
         drain(asked.request("read", path=str(EXAMPLE)))
     pid = asked.pid
@@ -441,7 +441,7 @@ def test_drain_cancels_when_the_caller_gives_up(worker):
 
     with pytest.raises(KeyboardInterrupt):
         drain(job, stop)
-    with pytest.raises(EngineCancelledError):
+    with pytest.raises(WorkCancelledError):
         job.poll()
 
 

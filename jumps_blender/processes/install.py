@@ -21,9 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import JumpsError
+from ..errors import JumpsError, WorkCancelledError
 from ..files import written_whole
-from .engine import EngineCancelledError
 from .programs import DISK_FULL, Build, Programs, python_in
 
 # Bytes that must be free: the wheels and what is unpacked from them, side by side.
@@ -183,7 +182,7 @@ class Install:
                 self._build: Build = self._asked_build or machine_build()
                 self._replace()
             self.share, self.status = 1.0, "Installed"
-        except EngineCancelledError as error:
+        except WorkCancelledError as error:
             self._error, self.status = error, "Cancelled"
         except OSError as error:
             if error.errno == errno.ENOSPC:
@@ -207,7 +206,7 @@ class Install:
         try:
             installed = self._programs.make_environment(self._base, environment, self._build)
             if self._cancelled.is_set():
-                raise EngineCancelledError
+                raise WorkCancelledError
             with written_whole(self._folder / _RECORD) as temporary:
                 record = {"environment": environment.name, "build": self._build, **installed}
                 temporary.write_text(json.dumps(record, indent=2), encoding="utf-8")

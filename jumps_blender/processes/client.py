@@ -1,4 +1,4 @@
-"""The worker process as seen from Blender's window: started when needed, polled, replaced.
+"""A worker process as seen from Blender's window: started when needed, polled, replaced.
 
 Nothing here waits for the worker unless it is told to: one thread takes in what the worker says,
 another keeps the end of what it prints.
@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import JumpsError
-from .engine import EngineCancelledError
+from ..errors import JumpsError, WorkCancelledError
 from .messages import Arrays, BrokenMessageError, read_message, write_message
 
 START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
@@ -32,8 +31,6 @@ CANCEL_SECONDS = 3.0  # until a cancelled request is given back; then the worker
 
 # A request that fits into the pipe can't block who sends it, whatever the process does.
 _LONGEST_REQUEST = 16_000
-
-_SCRIPT = Path(__file__).parent / "start_worker.py"
 
 
 @dataclass(frozen=True)
@@ -50,10 +47,10 @@ class Runtime:
     paths: tuple[str, ...] = ()
     isolated: bool = True
 
-    def command(self) -> list[str]:
-        """How the worker is started in it."""
+    def command(self, script: Path) -> list[str]:
+        """How a worker's script is started in it."""
         folders = [part for path in self.paths for part in ("--path", path)]
-        return [str(self.python), "-I" if self.isolated else "-E", str(_SCRIPT), *folders]
+        return [str(self.python), "-I" if self.isolated else "-E", str(script), *folders]
 
 
 class WorkerJob:
@@ -83,7 +80,7 @@ class WorkerJob:
             return True
         try:
             if self._cancelled:
-                raise EngineCancelledError
+                raise WorkCancelledError
             for message in self._process.heard(self._number, seconds):
                 self._take(*message)
         except _WorkerEndedError as error:
@@ -123,7 +120,7 @@ class WorkerJob:
                 self.share, self.facts, self.arrays = 1.0, header["facts"], arrays
                 self._finished = True
             case "cancelled":
-                raise EngineCancelledError
+                raise WorkCancelledError
             case _:
                 raise JumpsError(str(header.get("text", "The worker process gave no reason.")))
 
@@ -134,13 +131,18 @@ class Worker:
     def __init__(
         self,
         runtime: Runtime,
+        script: Path,
         *,
         start_seconds: float = START_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
         idle_seconds: float | None = None,
     ) -> None:
-        """idle_seconds: after which the process ends by itself; None leaves that to it."""
-        self.runtime = runtime
+        """Nothing is started yet.
+
+        script: what the process runs, such as ``model_runtime/start_worker.py``
+        idle_seconds: after which the process ends by itself; None leaves that to it
+        """
+        self.runtime, self._script = runtime, script
         self._limits = (start_seconds, silence_seconds)
         self._idle = [] if idle_seconds is None else ["--idle", str(idle_seconds)]
         self._process: _Process | None = None
@@ -153,7 +155,7 @@ class Worker:
         return self._process.pid if alive and self._process else None
 
     def request(self, task: str, **arguments: Any) -> WorkerJob:
-        """Ask for a task (see ``tasks.py``); raises JumpsError when no process can be started."""
+        """Ask for one of the script's tasks; raises JumpsError when no process can be started."""
         self._requests += 1
         return WorkerJob(self, self._requests, task, arguments)
 
@@ -161,7 +163,9 @@ class Worker:
         """The running process, started if there is none that answers."""
         if self._process is None or not self._process.runs():
             self.close()
-            self._process = _Process([*self.runtime.command(), *self._idle], *self._limits)
+            self._process = _Process(
+                [*self.runtime.command(self._script), *self._idle], *self._limits
+            )
         return self._process
 
     def close(self) -> None:

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from urllib.parse import unquote
 
-from ..errors import JumpsError
-from .engine import EngineCancelledError
+from ..errors import JumpsError, WorkCancelledError
 
 Build = Literal["cpu", "cuda"]
 
@@ -133,7 +132,7 @@ class Programs:
         base: the Python to make it with
         environment: its folder, which is there; programs run in it
 
-        Raises JumpsError when a program fails, and EngineCancelledError.
+        Raises JumpsError when a program fails, and WorkCancelledError.
         """
         self._tell(0.0, "Making an environment")
         downloads = environment / _DOWNLOADED
@@ -237,7 +236,7 @@ class Programs:
         grown: called while it is silent; a number that changes counts as a sign of life
 
         Raises JumpsError when it can't be started or is silent for too long, and
-        EngineCancelledError; its children are dead then, too.
+        WorkCancelledError; its children are dead then, too.
         """
         limit = min(self._silence, limit or self._silence)
         self._log.write(f"\n{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n")
@@ -349,7 +348,7 @@ class Programs:
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise EngineCancelledError
+            raise WorkCancelledError
 
 
 def pip_commands(

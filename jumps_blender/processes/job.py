@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
-from .engine import EngineCancelledError
+from ..errors import WorkCancelledError
 
 # How long ``drain`` listens before it tells how far the job is.
 _LISTEN = 0.1
@@ -30,7 +30,7 @@ class Job(Protocol):
     def poll(self, seconds: float = 0.0) -> bool:
         """Take in what has happened, waiting at most ``seconds`` for it; True when finished.
 
-        Raises JumpsError, once, when the work has failed, and EngineCancelledError when it was
+        Raises JumpsError, once, when the work has failed, and WorkCancelledError when it was
         cancelled; nothing goes on afterwards.
         """
 
@@ -65,7 +65,7 @@ class SteppedJob:
         if self._cancelled:
             self._finished = True
             self._steps.close()
-            raise EngineCancelledError
+            raise WorkCancelledError
         until = time.monotonic() + max(seconds, self._at_least)
         try:
             while True:
