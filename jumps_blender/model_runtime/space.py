@@ -17,6 +17,7 @@ from .contacts import standing
 from .engine import CancelQuery, Progress
 from .foot_lock import floor_level, locked, settled
 from .ground import find_ground
+from .joint_limits import limited
 from .smooth import USUAL_SMOOTHING, smoothed
 from .upsample import require_torch
 
@@ -71,8 +72,8 @@ def lift_sequence(
     times = sequence.times
     seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
     lift = lifter.lift(seen, inside, height, progress, cancelled)
-    calm = smoothed(lift.positions, times, smoothing, only_body=as_seen)
-    lift = replace(lift, positions=calm)
+    calm = limited(smoothed(lift.positions, times, smoothing, only_body=as_seen))
+    lift = replace(lift, positions=calm.astype(np.float32))
     camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
     free = world[:, _HELD]
     if not as_seen:
