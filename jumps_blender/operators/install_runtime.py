@@ -14,6 +14,7 @@ from bpy.props import BoolProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from ..errors import JumpsError
+from ..model_runtime.pytorch import pytorch
 from ..processes.client import WorkerJob
 from ..processes.install import Install, remove
 from ..processes.job import ThreadedJob
@@ -59,8 +60,9 @@ class _Installing(LongOperator):
         """Start it; raises JumpsError."""
         close_workers()  # the files of the one in use will be replaced
         return Install(
-            Path(sys.executable),
+            lambda _cancelled: Path(sys.executable),
             environment_folder(),
+            pytorch,
             wheels=wheels,
             log=own_folder() / "install.log",
         )
