@@ -1,4 +1,4 @@
-"""Installations, PyTorch's for example: real environments from fake wheels, everything else from a fake Python.
+"""Installations, with PyTorch's as the example: fake wheels, and mostly a fake Python.
 
 Nothing here needs the network.
 """
@@ -21,9 +21,7 @@ from jumps_blender.model_runtime import pytorch as pytorch_recipe
 from jumps_blender.model_runtime.pytorch import Build, machine_build, pytorch
 from jumps_blender.processes import install, programs, pythons
 from jumps_blender.processes.install import (
-    Check,
     Install,
-    environment_facts,
     environment_python,
     remove,
 )
