@@ -58,7 +58,7 @@ def recipe(backend: Backend) -> Recipe:
         check=_CHECK.format(modules=backend.modules),
         notes=lambda facts, folder: _notes(backend, facts, folder),
         wheels=(main, *(name for name in names if name != main)),
-        no_wheel="choose another Python",
+        no_wheel="choose another Python or another estimator",
         facts={"requirements": [*backend.packages, *backend.alone]},
     )
 

@@ -30,6 +30,7 @@ from jumps_blender.video.environments import (
 from jumps_blender.video.model_files import LARGEST_MODEL, check_models, model_problem
 
 from ..fake_wheels import make_estimator_wheels, make_wheels
+from .conftest import ROOT
 
 MEDIAPIPE, RTMPOSE, TASK = (BACKENDS[name] for name in ("mediapipe", "rtmpose", "mediapipe-task"))
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -62,6 +63,14 @@ def test_what_each_estimator_needs():
         assert backend.modules[0] in names
         # Two OpenCVs would overwrite each other.
         assert [name for name in names if "opencv" in name] == ["opencv-python-headless"]
+
+
+def test_the_guide_names_what_is_installed():
+    guide = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    for backend in BACKENDS.values():
+        for requirement in (*backend.packages, *backend.alone):
+            assert requirement in guide
+        assert need(backend, "").words.removeprefix("Python ") in guide
 
 
 def test_the_commands_of_pip():
