@@ -522,11 +522,13 @@ def _write_preview(
     seen: NDArray | None,
     path: Path,
 ) -> None:
-    from .preview import Scenery, write_preview
+    from .drawing import Scenery
+    from .preview import write_preview
 
     scenery = Scenery()
     if space is not None:
-        scenery = Scenery(space.camera.size, seen, floor_lines(space))
+        world = space.positions.astype(float)
+        scenery = Scenery(space.camera.size, seen, floor_lines(space), world)
     if footage is not None:
         from .scene.footage import frame_numbers, picture_size, pictures
 
@@ -534,7 +536,7 @@ def _write_preview(
         scenery = replace(
             scenery,
             size=picture_size(sequence, space, footage),
-            footage=lambda rows: pictures(footage, numbers[rows]),
+            footage=lambda rows, longest: pictures(footage, numbers[rows], longest),
         )
     with _progress("preview") as progress:
         write_preview(track, sequence, path, progress, scenery)
