@@ -2,17 +2,21 @@
 # A line here is for people with other machines:
 #   make PYTHON=/path/to/python3.11          another interpreter
 #   make TORCH_INDEX=URL                     another wheel index for torch (CPU or CUDA builds)
+#   make video VIDEO_PYTHON=/path/to/python3.12     another interpreter for what estimates poses
+#   make video VIDEO_BACKEND=rtmpose        another estimator
 #   make extension-full FULL_PYTHON=/path/to/python3.13    the package for Blender 5.1 and later
 
 PYTHON ?= python3.11
 PYTHON313 ?= python3.13
+VIDEO_PYTHON ?= $(PYTHON)
+VIDEO_BACKEND ?= mediapipe
 TORCH_INDEX ?=
 SHELL := /bin/bash
 BIN := .venv/bin
 FULL_PYTHON ?= $(BIN)/python
 EXAMPLE := examples/karate_cmu_135_07.json
 
-.PHONY: setup demo test test-ui screenshots bench lint extension extension-full bpy52 clean help
+.PHONY: setup demo test test-ui screenshots bench lint extension extension-full bpy52 video clean help
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
@@ -38,6 +42,7 @@ bench: setup  ## speed and memory, with ratios
 	$(BIN)/python benchmarks/keyframes.py
 	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/video.py
 
 lint: setup  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -59,8 +64,22 @@ bpy52: .venv-bpy52/.ready  ## a second environment with bpy 5.2, for the tests
 	.venv-bpy52/bin/python -m pip install --quiet bpy==5.2.3
 	touch $@
 
+# What estimates poses from video has a Python of its own; tests and benchmarks that need it skip,
+# saying so, where it is absent.
+video: .venv-$(VIDEO_BACKEND)/.ready  ## an environment that estimates poses from video
+.venv-%/.ready: jumps_blender/video/backends.py
+	rm -rf .venv-$*
+	$(VIDEO_PYTHON) -m venv .venv-$*
+	$(VIDEO_PYTHON) -c "from jumps_blender.video.backends import BACKENDS as b; \
+	  print(*b['$*'].packages, sep='\n')" > .venv-$*/packages.txt
+	$(VIDEO_PYTHON) -c "from jumps_blender.video.backends import BACKENDS as b; \
+	  print(*b['$*'].alone, sep='\n')" > .venv-$*/alone.txt
+	.venv-$*/bin/python -m pip install --quiet --requirement .venv-$*/packages.txt
+	.venv-$*/bin/python -m pip install --quiet --no-deps --requirement .venv-$*/alone.txt
+	touch $@
+
 clean:  ## everything that was built
-	rm -rf .venv .venv-bpy52 build dist
+	rm -rf .venv .venv-* build dist
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
