@@ -81,7 +81,12 @@ BACKENDS: dict[str, Backend] = {
             name="rtmpose",
             label="RTMPose",
             pythons=((3, 9), (3, 13)),
-            packages=("numpy>=1.24,<3", "onnxruntime>=1.17,<2", "opencv-python-headless>=4.8,<5"),
+            packages=(
+                "numpy>=1.24,<3",
+                "onnxruntime>=1.17,<2",
+                "opencv-python-headless>=4.8,<5",
+                "tqdm>=4.66,<5",  # rtmlib imports it
+            ),
             alone=("rtmlib>=0.0.13,<0.1",),
             modules=("rtmlib", "onnxruntime", "cv2", "numpy"),
             models=(
