@@ -26,6 +26,7 @@ from . import __version__
 from .errors import JumpsError
 from .files import writable_file, written_whole
 from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
+from .keypoints.missing import MOST_SHAKING
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
 from .keypoints.source import is_video
@@ -243,6 +244,13 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         f"{MIN_CONFIDENCE:g})",
     )
     parser.add_argument(
+        "--shaking",
+        type=_times,
+        metavar="T",
+        help="joints that shake so many times more than the body are 0.5 sure; 0 doesn't look "
+        "(default: as the file wants it, else 0)",
+    )
+    parser.add_argument(
         "--edge",
         type=_share,
         metavar="E",
@@ -357,6 +365,13 @@ def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _times(text: str) -> float:
+    value = _number(text)
+    if value != 0 and not 1 < value <= MOST_SHAKING:
+        raise argparse.ArgumentTypeError(f"{text} is neither 0 nor above 1, up to {MOST_SHAKING:g}")
     return value
 
 
@@ -572,6 +587,7 @@ def _run_engine(
             engine=arguments.engine,
             device=arguments.device,
             min_confidence=arguments.min_confidence,
+            shaking=arguments.shaking,
             edge=arguments.edge,
             dilation=arguments.dilation,
             denoise=arguments.denoise,
