@@ -131,7 +131,7 @@ def test_dilation_goes_both_ways():
 
 
 def test_observing_takes_what_the_file_wants_and_the_user_overrules_it():
-    shaken = made_up(swaying(), WRIST, slice(30, 60), 30.0)
+    shaken = made_up(swaying(), WRIST, slice(30, 60), 20.0)
     wrist = joint_index("l_wrist")
 
     def seen(track, **settings):
