@@ -571,10 +571,13 @@ def _write_json(facts: dict, target: str) -> None:
 
 
 def _run_engine(
-    arguments: argparse.Namespace, footage: Footage | None = None
+    arguments: argparse.Namespace, footage: Footage | None = None, video: Path | None = None
 ) -> tuple[PoseTrack, PoseSequence]:
+    """video: what the poses were estimated from, if that was done here"""
     pose_file = _read(arguments, footage)
     track = choose_person(pose_file, arguments.person)
+    if video is not None:
+        track = replace(track, source=os.fsencode(video).decode("utf-8", "replace"))
     if arguments.person is None and len(pose_file.tracks) > 1:
         _say(
             f"jumps: {len(pose_file.tracks)} people; taking {track.person}, the most observed "
@@ -606,8 +609,8 @@ def _run_engine(
 
 def _upsample(arguments: argparse.Namespace) -> None:
     _check_writable(arguments.output, (".json", ".npz"), arguments.input)
-    _poses_of(arguments)
-    _, sequence = _run_engine(arguments)
+    video = _poses_of(arguments)
+    _, sequence = _run_engine(arguments, video=video)
     write_sequence(sequence, arguments.output)
     _say(f"jumps: wrote {arguments.output}")
 
@@ -624,7 +627,7 @@ def _animate(arguments: argparse.Namespace) -> None:
             footage = _open_footage(video)
         except JumpsError as error:
             _say(f"jumps: note: without the video behind the result: {error}")
-    track, sequence = _run_engine(arguments, footage)
+    track, sequence = _run_engine(arguments, footage, video)
     space = None
     if arguments.lift:
         focal_mm = _focal_mm(arguments.focal_mm, footage)
