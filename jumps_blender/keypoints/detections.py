@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import COMMON12, JointSet, joint_set_from_names
+from .missing import Missing
 from .source import Source, brief, listing, number_in_name, numbers
 
 # A frame of 4K is 3840 wide; no estimator puts a joint this far outside of the picture.
@@ -35,6 +36,7 @@ class Detections:
     frame_times: seconds of the frames that the file gives a time for
     fps, image_size: as the file states them, None where it doesn't
     may_be_normalised: coordinates may be shares of the image size instead of pixels
+    missing: what the file wants to count as missing; None where it doesn't say
     notes: lines for the user
     """
 
@@ -49,6 +51,7 @@ class Detections:
     fps: float | None = None
     image_size: tuple[int, int] | None = None
     may_be_normalised: bool = False
+    missing: Missing | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -5,6 +5,9 @@ JSON (described in docs/pose_files.md) or NPZ with the same names; NPZ holds one
 - ``joint_names``: the target's 28, or names as people choose them, mapped by these names.
 - ``positions``: for each frame and joint [x, y] in pixels, null where missing.
 - ``confidence``: 0 … 1 as it is; without it, every joint that has a position counts 1.
+- ``frames``: in estimates from video; the frame of each detection, several people in one if need
+  be, and ``positions`` and ``confidence`` are then the detections' and nobody is followed yet.
+- ``missing``: what of it counts as missing; see ``missing.Missing``.
 - ``state``: in results; only joints in state 0 (observed) are read back as given, so that
   upsampling a result again starts from what the first run started from.
 """
@@ -36,6 +39,7 @@ from .detections import (
     person_id,
     picture_size,
 )
+from .missing import Missing, missing_from
 from .sequence import JointState, PoseSequence
 from .source import MAX_BYTES, Source, brief, load_source, numbers
 from .track import PoseFileError
@@ -78,6 +82,8 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Detections:
     """All detections; see the module's text. Raises PoseFileError."""
+    if source.kind == "json" and isinstance(source.data, dict) and "frames" in source.data:
+        return _read_detections(source, source.data)
     header, clips = _load(source)
     joint_set = _joint_set(source, clips)
     rates = {clip.fps for clip in clips if clip.fps is not None}
@@ -108,8 +114,59 @@ def read(source: Source) -> Detections:
         frame_times=frame_times or None,
         fps=fps,
         image_size=picture_size(header.get("image_size")),
+        missing=_missing(source, header),
         notes=notes,
     )
+
+
+def _read_detections(source: Source, data: Mapping[str, Any]) -> Detections:
+    """People of single frames, as they were found in a video."""
+    _check_version(source, data)
+    names = _joint_names(source, data, "the file")
+    found = data["frames"]
+    if not isinstance(found, list) or not found:
+        raise source.error('no person in this file: "frames" must be a list with their frames.')
+    frames = [frame_number(value) for value in found]
+    if None in frames:
+        raise source.error(f'"frames" has {brief(found[frames.index(None)])}, not a frame number.')
+    positions = _array(source, data, "positions", "the file", len(frames), len(names), 2)
+    if positions is None:
+        raise source.error('no person in this file: it has no "positions".')
+    confidence = _array(source, data, "confidence", "the file", len(frames), len(names))
+    times = _array(source, data, "times", "the file", None)
+    first = frame_number(data.get("first_frame", 0))
+    if first is None or not 0 <= first < 1e9:
+        raise source.error(f'"first_frame" is {brief(data["first_frame"])}, not a frame number.')
+    which = np.array(frames, np.int64)
+    if times is not None and not (first <= which.min() and which.max() < first + len(times)):
+        raise source.error('a number in "frames" lies beyond the frames that have "times".')
+    fps, notes = frame_rate(data.get("fps"))
+    return Detections(
+        joint_set=_named_set(source, names),
+        frames=which,
+        positions=positions,
+        confidence=np.ones(positions.shape[:2]) if confidence is None else confidence,
+        ids=[None] * len(frames),
+        stated=None if times is None else (first, first + len(times) - 1),
+        frame_times=None if times is None else dict(enumerate(times.tolist(), start=first)),
+        fps=fps,
+        image_size=picture_size(data.get("image_size")),
+        missing=_missing(source, data),
+        notes=notes,
+    )
+
+
+def _missing(source: Source, data: Mapping[str, Any]) -> Missing | None:
+    value = data.get("missing")
+    if value is None:
+        return None
+    missing = missing_from(value)
+    if missing is None:
+        raise source.error(
+            '"missing" may hold min_confidence (0 to 1), shaking (0, or above 1 to 100), edge '
+            "(0 to 0.5) and dilation (frames)."
+        )
+    return missing
 
 
 def write_sequence(sequence: PoseSequence, path: str | os.PathLike[str]) -> None:
@@ -219,9 +276,7 @@ def _load(source: Source) -> tuple[Mapping[str, Any], list[_Clip]]:
         return arrays, [_clip(source, arrays, arrays, "the file")]
     if source.kind != "json" or not isinstance(source.data, dict):
         raise source.error("not the project's own format: it is neither a JSON object nor NPZ.")
-    version = source.data.get("version", VERSION)
-    if version != VERSION:
-        raise source.error(f"version {brief(version)} of the format; {VERSION} is the one known.")
+    _check_version(source, source.data)
     people = source.data.get("people", [source.data])
     if not isinstance(people, list) or not people:
         raise source.error('no person in this file: "people" must be a list of objects.')
@@ -237,6 +292,23 @@ def _load(source: Source) -> tuple[Mapping[str, Any], list[_Clip]]:
     return source.data, clips
 
 
+def _check_version(source: Source, data: Mapping[str, Any]) -> None:
+    version = data.get("version", VERSION)
+    if version != VERSION:
+        raise source.error(f"version {brief(version)} of the format; {VERSION} is the one known.")
+
+
+def _joint_names(source: Source, keys: Mapping[str, Any], where: str) -> list[str]:
+    names = keys.get("joint_names")
+    if isinstance(names, np.ndarray):
+        names = names.tolist()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise source.error(f'{where}: "joint_names" must be a list of names.')
+    if not 1 <= len(names) <= 1000:
+        raise source.error(f'{where}: {len(names)} "joint_names"; give 1 to 1000.')
+    return names
+
+
 def _clip(
     source: Source,
     keys: Mapping[str, Any],
@@ -245,13 +317,7 @@ def _clip(
     default: str = "1",
 ) -> _Clip:
     """One person from JSON lists or NPZ arrays; ``keys`` are the file's, overruled by ``own``."""
-    names = keys.get("joint_names")
-    if isinstance(names, np.ndarray):
-        names = names.tolist()
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise source.error(f'{where}: "joint_names" must be a list of names.')
-    if not 1 <= len(names) <= 1000:
-        raise source.error(f'{where}: {len(names)} "joint_names"; give 1 to 1000.')
+    names = _joint_names(source, keys, where)
     positions = _array(source, own, "positions", where, None, len(names), 2)
     if positions is None or not len(positions):
         raise source.error(f'no person in this file: {where} has no "positions".')
@@ -345,10 +411,7 @@ def _joint_set(source: Source, clips: list[_Clip]) -> JointSet:
     if any(clip.joint_names != names for clip in clips):
         raise source.error("people have different joint_names; a file must keep to one joint set.")
     if tuple(names) != JOINTS:
-        for joint_set in JOINT_SETS.values():
-            if list(joint_set.joints) == names:
-                return joint_set
-        return named_joint_set(source, "jumps", names)
+        return _named_set(source, names)
     whole = JOINT_SETS["mpi_inf_3dhp28"]
     given = np.zeros(len(JOINTS), bool)
     for clip in clips:
@@ -360,6 +423,14 @@ def _joint_set(source: Source, clips: list[_Clip]) -> JointSet:
         whole.joints,
         {name: (name,) for name, is_given in zip(JOINTS, given, strict=True) if is_given},
     )
+
+
+def _named_set(source: Source, names: list[str]) -> JointSet:
+    """An estimator's joint set by its joints' names, else one of names that the user chose."""
+    for joint_set in JOINT_SETS.values():
+        if list(joint_set.joints) == names:
+            return joint_set
+    return named_joint_set(source, "jumps", names)
 
 
 def _npz_members(source: Source) -> dict[str, Any]:

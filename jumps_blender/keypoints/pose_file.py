@@ -15,6 +15,7 @@ from ..errors import JumpsError
 from ..skeletons import COMMON12, JointSet
 from . import alphapose, coco, deeplabcut, jumps, mediapipe, mmpose, openpose, sleap, tracking
 from .detections import MAX_PIXEL, Detections, to_pixels
+from .missing import Missing
 from .source import Source, brief, listing, load_source
 from .track import PoseTrack
 
@@ -39,6 +40,7 @@ class PoseFile:
     first_frame, frame_count: the range of frames that the file speaks of, gaps counted
     tracks: one per person, the one with most of the 12 common joints first
     notes: what was assumed or decided, one line each, for the user
+    missing: what it wants to count as missing; None where it doesn't say
     """
 
     path: Path
@@ -50,6 +52,7 @@ class PoseFile:
     frame_count: int
     tracks: tuple[PoseTrack, ...]
     notes: tuple[str, ...]
+    missing: Missing | None
 
 
 class _Reader(NamedTuple):
@@ -142,6 +145,7 @@ def read_pose_file(
         frame_count=stated[1] - stated[0] + 1,
         tracks=tracks,
         notes=tuple(notes),
+        missing=found.missing,
     )
 
 
@@ -365,6 +369,7 @@ def _tracks(
             # A name that is not UTF-8 cannot be shown, nor kept by Blender, as Python holds it.
             source=os.fsencode(source.path).decode("utf-8", "replace"),
             format=format_name,
+            missing=found.missing,
         )
         tracks.append((int(seen[chunk].sum()), track))
     tracks.sort(key=lambda counted: -counted[0])

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..skeletons import COMMON12, JOINTS, JointSet
+from .missing import IMPORTED, Missing, missing_joints, sureness
+from .missing import MIN_CONFIDENCE as MIN_CONFIDENCE
 
 
 class PoseFileError(JumpsError):
@@ -27,6 +29,7 @@ class PoseTrack:
     fps: frames per second of the source, None where the file doesn't tell (times then assume 30)
     image_size: (width, height) in pixels, None where the file doesn't tell
     person: the file's id of the person, or the number that tracking gave
+    missing: what counts as missing as the file wants it; None where it doesn't say
     """
 
     joint_set: JointSet
@@ -39,10 +42,13 @@ class PoseTrack:
     person: str
     source: str
     format: str
+    missing: Missing | None = None
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """bool (F, K): the joint was found in that frame."""
+        """bool (F, K): the joint was found in that frame, as far as the file says."""
+        if self.missing is not None:
+            return ~missing_joints(self, self.missing)
         return self.confidence > 0
 
     @property
@@ -79,16 +85,30 @@ class Observation:
         return self.confidence > 0
 
 
-# OpenPose itself neither draws nor uses a joint below this confidence (--render_threshold).
-MIN_CONFIDENCE = 0.05
+def observe(
+    track: PoseTrack,
+    min_confidence: float | None = None,
+    *,
+    shaking: float | None = None,
+    edge: float | None = None,
+    dilation: int | None = None,
+) -> Observation:
+    """Map a track's joints to the 28 and drop those that count as missing (see ``Missing``).
 
-
-def observe(track: PoseTrack, min_confidence: float = MIN_CONFIDENCE) -> Observation:
-    """Map a track's joints to the 28 and drop those below ``min_confidence``.
+    min_confidence, shaking, edge, dilation: None is as the file wants it, or as usual where it
+        doesn't say
 
     A target joint that is the mean of several source joints is observed where all of them are;
     its confidence is the least of theirs. Raises JumpsError when nothing usable is left.
     """
+    wanted = track.missing or IMPORTED
+    rule = Missing(
+        wanted.min_confidence if min_confidence is None else min_confidence,
+        wanted.shaking if shaking is None else shaking,
+        wanted.edge if edge is None else edge,
+        wanted.dilation if dilation is None else dilation,
+    )
+    missing, sure = missing_joints(track, rule), sureness(track, rule.shaking)
     frames = len(track.frames)
     positions = np.zeros((frames, len(JOINTS), 2), np.float32)
     confidence = np.zeros((frames, len(JOINTS)), np.float32)
@@ -96,8 +116,8 @@ def observe(track: PoseTrack, min_confidence: float = MIN_CONFIDENCE) -> Observa
     for joint, sources in track.joint_set.target_sources().items():
         columns = list(sources)
         tracked[joint] = True
-        least = track.confidence[:, columns].min(axis=1)
-        seen = (least > 0) & (least >= min_confidence)
+        least = sure[:, columns].min(axis=1)
+        seen = ~missing[:, columns].any(axis=1)
         # The mean in double precision: two large float32 coordinates may overflow when added.
         mean = track.positions[:, columns].mean(axis=1, dtype=np.float64)
         positions[seen, joint] = mean[seen]
@@ -105,6 +125,7 @@ def observe(track: PoseTrack, min_confidence: float = MIN_CONFIDENCE) -> Observa
     if not confidence.any():
         raise JumpsError(
             f"{track.source}: person {track.person} has no usable joint "
-            f"(confidence at least {min_confidence:g}); lower the limit or pick another person."
+            f"(confidence at least {rule.min_confidence:g}); lower the limit or pick another "
+            "person."
         )
     return Observation(positions, confidence, tracked, track.times)

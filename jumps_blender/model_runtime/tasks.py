@@ -16,7 +16,7 @@ import numpy as np
 from ..keypoints import PoseFile, PoseSequence, choose_person, read_pose_file
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from ..processes.messages import Arrays
-from .engine import CancelQuery
+from ..processes.server import Control
 from .smooth import USUAL_SMOOTHING
 from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track
@@ -24,18 +24,6 @@ from .upsample import upsample_track
 _SEQUENCE_ARRAYS = ("positions", "state", "confidence", "uncertainty", "times")
 _SPACE_ARRAYS = ("positions", "uncertainty", "contact", "free")
 _UPSAMPLING_SHARE = 0.7  # of the time that upsampling and lifting take
-
-
-@dataclass
-class Control:
-    """How a task speaks with whoever asked for it.
-
-    progress(share, status); note(text): one line for people; cancelled(): asked often.
-    """
-
-    progress: Callable[[float, str], None] = lambda _share, _status: None
-    note: Callable[[str], None] = lambda _text: None
-    cancelled: CancelQuery = lambda: False
 
 
 @dataclass
@@ -71,6 +59,7 @@ class Tasks:
             "fps": poses.fps,
             "frames": poses.frame_count,
             "notes": list(poses.notes),
+            "missing": poses.missing and poses.missing.as_data(),
             "people": [
                 {
                     "person": track.person,

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
 from ..keypoints.swaps import swaps_repaired
-from ..keypoints.track import MIN_CONFIDENCE, Observation, PoseTrack, observe
+from ..keypoints.track import Observation, PoseTrack, observe
 from .baselines import InterpolateEngine, PcaEngine, RidgeEngine
 from .compose import joint_states, put_back
 from .engine import CancelQuery, Engine, Estimate, Progress
@@ -60,7 +60,10 @@ def upsample_track(
     *,
     engine: str = "direct",
     device: str = "auto",
-    min_confidence: float = MIN_CONFIDENCE,
+    min_confidence: float | None = None,
+    shaking: float | None = None,
+    edge: float | None = None,
+    dilation: int | None = None,
     denoise: bool = False,
     repair_swaps: bool = False,
     progress: Progress | None = None,
@@ -69,14 +72,15 @@ def upsample_track(
 ) -> PoseSequence:
     """Find all 28 joints of a tracked person in every frame.
 
-    Joints below ``min_confidence`` count as missing. Observed joints come out as they went in,
-    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``); with
+    What counts as missing is as the file wants it; ``min_confidence``, ``shaking``, ``edge`` and
+    ``dilation`` overrule that (see ``keypoints.missing.Missing``). Observed joints come out as they
+    went in, unless ``denoise`` lets those of low confidence move (see ``compose.put_back``); with
     ``repair_swaps`` arms and legs that were taken for each other are exchanged first. ``notify`` is
     told in a line what people should know, such as that the graphics card's memory was too small.
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
     WorkCancelledError.
     """
-    observation = observe(track, min_confidence)
+    observation = observe(track, min_confidence, shaking=shaking, edge=edge, dilation=dilation)
     if repair_swaps:
         observation, swapped = swaps_repaired(observation)
         counts = [f"{name} in {np.count_nonzero(x)}" for name, x in swapped.items() if x.any()]

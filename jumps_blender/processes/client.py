@@ -54,7 +54,10 @@ class Runtime:
 
 
 class WorkerJob:
-    """One request; see ``Job``. Once finished, ``facts`` and ``arrays`` are the answer."""
+    """One request; see ``Job``. Once finished, ``facts`` and ``arrays`` are the answer.
+
+    preview: arrays that show something of what is being done, the latest that were told
+    """
 
     def __init__(self, worker: Worker, number: int, task: str, arguments: dict[str, Any]) -> None:
         self.share = 0.0
@@ -62,6 +65,7 @@ class WorkerJob:
         self.notes: list[str] = []
         self.facts: dict[str, Any] = {}
         self.arrays: Arrays = {}
+        self.preview: Arrays = {}
         self._worker, self._number = worker, number
         self._request = {"type": "request", "id": number, "task": task, "arguments": arguments}
         self._cancelled = self._finished = self._asked_again = False
@@ -114,6 +118,8 @@ class WorkerJob:
         match header["type"]:
             case "progress":
                 self.share, self.status = float(header["share"]), str(header["status"])
+            case "preview":
+                self.preview = arrays
             case "note":
                 self.notes.append(str(header["text"]))
             case "done":
@@ -136,14 +142,19 @@ class Worker:
         start_seconds: float = START_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
         idle_seconds: float | None = None,
+        lost: str = "the scene is unchanged, and the next click starts it again",
+        echo: bool = True,
     ) -> None:
         """Nothing is started yet.
 
         script: what the process runs, such as ``model_runtime/start_worker.py``
         idle_seconds: after which the process ends by itself; None leaves that to it
+        lost: what it means for people that the process was ended
+        echo: whether what it prints also goes to standard error
         """
         self.runtime, self._script = runtime, script
         self._limits = (start_seconds, silence_seconds)
+        self._lost, self._echo = lost, echo
         self._idle = [] if idle_seconds is None else ["--idle", str(idle_seconds)]
         self._process: _Process | None = None
         self._requests = 0
@@ -164,7 +175,10 @@ class Worker:
         if self._process is None or not self._process.runs():
             self.close()
             self._process = _Process(
-                [*self.runtime.command(self._script), *self._idle], *self._limits
+                [*self.runtime.command(self._script), *self._idle],
+                *self._limits,
+                lost=self._lost,
+                echo=self._echo,
             )
         return self._process
 
@@ -190,6 +204,8 @@ class _Process:
     command: Sequence[str]
     start_seconds: float
     silence_seconds: float
+    lost: str
+    echo: bool
     # What has arrived for each request; a string is the last, and tells why no more will come.
     _inboxes: dict[int, queue.SimpleQueue] = field(default_factory=dict)
     _ended: str | None = None
@@ -328,7 +344,9 @@ class _Process:
                 text = line[:2000].decode("utf-8", "replace").rstrip()
                 if text:
                     self._printed.append(text.strip())
-                if sys.stderr is not None:  # Blender's console; on Windows there may be none
+                if (
+                    self.echo and sys.stderr is not None
+                ):  # Blender's console; on Windows there may be none
                     sys.stderr.write(f"JUMPS worker: {text}\n")
         self._popen.stderr.close()  # type: ignore[union-attr]
 
@@ -355,8 +373,7 @@ class _Process:
             )
         how = _signal_name(-code) if code is not None and code < 0 else f"code {code}"
         return _WorkerEndedError(
-            f"The worker process was ended ({how}){last if code and code > 0 else ''}; the scene "
-            "is unchanged, and the next click starts it again."
+            f"The worker process was ended ({how}){last if code and code > 0 else ''}; {self.lost}."
         )
 
 

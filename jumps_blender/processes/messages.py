@@ -3,6 +3,8 @@
 A message is the four bytes ``JMP1``, the header's length (uint32, little-endian), the header (UTF-8
 JSON), then the bytes of each array that the header's ``arrays`` names, in order, C-contiguous and
 little-endian. No pickles: nothing that arrives can run.
+
+Runs in the Pythons of pose estimators too: from 3.9 on.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 MAGIC = b"JMP1"
 MAX_HEADER = 64 * 2**20
 MAX_ARRAYS = 8 * 2**30  # bytes in one message; a clip of a million frames takes 0.5 GiB
-_DTYPES = ("float32", "float64", "int8", "int64")
+_DTYPES = ("float32", "float64", "int8", "uint8", "int64")
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -388,7 +388,7 @@ def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
     monkeypatch.setattr(client, "read_message", listening)
     package = tmp_path / "jumps_blender"
     shutil.copytree(Path(client.__file__).parents[1], package)
-    source = package / "model_runtime" / "worker.py"
+    source = package / "processes" / "server.py"
     source.write_text(source.read_text().replace("_ALIVE_EVERY = 5.0", "_ALIVE_EVERY = 0.05"))
     script = package / "model_runtime" / "start_worker.py"
     job = worker(script=script).request("upsample", path=str(EXAMPLE), person="1", engine="latent")

@@ -1,0 +1,187 @@
+"""Frames of a video with their times, by OpenCV: upright, in order, none left out or counted twice.
+
+A container's own count and rate are only hints: phones record uneven frame rates, and headers lie.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import JumpsError
+
+# FFmpeg takes playlists for videos too: what they name is read from files alone, never a network.
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+import cv2
+
+MAX_PIXELS = 150_000_000  # of a frame; 16K is 133 million
+_AHEAD = 3  # pictures that wait for the estimator
+_ASSUMED_FPS = 30.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that was decoded.
+
+    index: its number among all that were, from 0
+    time: seconds by its timestamp; NaN where it has none
+    picture: uint8 (h, w, 3), RGB, upright, perhaps scaled down; None where it wasn't asked for or
+        can't be had. Its memory is used again for later frames, from the next one on.
+    """
+
+    index: int
+    time: float
+    picture: NDArray[np.uint8] | None
+
+
+class Video:
+    """A video file; see ``frames``.
+
+    size: (width, height) of the upright picture, pixels
+    fps: frames per second as the container states them; 0 where it doesn't
+    stated: frames that the container says there are; 0 where it doesn't
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it; raises JumpsError for what isn't there and what is no video."""
+        self._path = path
+        try:
+            with path.open("rb") as file:
+                empty = not file.read(1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise JumpsError(f"{path}: cannot be read ({reason}).") from None
+        if empty:
+            raise JumpsError(f"{path}: the file is empty.")
+        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        width, height = (int(self._number(n)) for n in (3, 4))
+        if not self._capture.isOpened() or width < 1 or height < 1:
+            raise JumpsError(
+                f"{path}: no video that can be decoded is in it: it holds something else or sound "
+                "alone, is not complete, or its encoding isn't known; convert it to MP4 (H.264)."
+            )
+        if width * height > MAX_PIXELS:
+            raise JumpsError(f"{path}: pictures of {width}x{height} are too large; scale it down.")
+        # Turned here and not by OpenCV, which doesn't do so in all its versions.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        self._turn = {
+            90: cv2.ROTATE_90_CLOCKWISE,
+            180: cv2.ROTATE_180,
+            270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+        }.get(round(self._number(cv2.CAP_PROP_ORIENTATION_META)) % 360)
+        self.size = (height, width) if self._turn not in (None, cv2.ROTATE_180) else (width, height)
+        fps = self._number(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0.01 <= fps <= 10_000 else 0.0
+        stated = self._number(cv2.CAP_PROP_FRAME_COUNT)
+        self.stated = int(stated) if 0 < stated < 1e9 else 0
+        # One picture is being made, one is being looked at, the others wait.
+        self._ring, self._turned = (deque[Any]([None] * (_AHEAD + 2)) for _ in range(2))
+        self._decoded_picture: Any = None
+        self._scaled: Any = None
+
+    def _number(self, what: int) -> float:
+        value = float(self._capture.get(what))
+        return value if np.isfinite(value) else 0.0
+
+    def expected(self, start: float, stop: float | None) -> int:
+        """About how many frames lie before ``stop`` and from ``start`` on, at least 1; seconds."""
+        fps = self.fps or _ASSUMED_FPS
+        last = self.stated or 1
+        end = last if stop is None else min(last, round(stop * fps))
+        return max(end - round(start * fps), 1)
+
+    def frames(
+        self, start: float, stop: float | None, step: int, longest: int, first: int
+    ) -> Generator[Frame, None, None]:
+        """Frames between two times (seconds from the first frame), in order.
+
+        step: 2 is every second one: those whose index it divides
+        longest: pixels of the longer side, at most; 0 leaves the size as it is
+        first: the index from which on pictures are wanted; frames before it come without
+
+        To be read in one thread, and closed (``contextlib.closing``): decoding goes on in another
+        one, beside what is done with the frames.
+        """
+        waiting: queue.Queue[Frame | BaseException | None] = queue.Queue(_AHEAD)
+        ended = threading.Event()
+
+        def put(item: Frame | BaseException | None) -> bool:
+            while not ended.is_set():
+                try:
+                    waiting.put(item, timeout=0.1)
+                except queue.Full:
+                    continue
+                return True
+            return False
+
+        def decode() -> None:
+            try:
+                for frame in self._decoded(start, stop, step, longest, first):
+                    if not put(frame):
+                        return
+                put(None)
+            except BaseException as error:  # handed to who reads
+                put(error)
+
+        decoder = threading.Thread(target=decode, daemon=True)
+        decoder.start()
+        try:
+            while (item := waiting.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            ended.set()
+            decoder.join()
+
+    def _decoded(
+        self, start: float, stop: float | None, step: int, longest: int, first: int
+    ) -> Iterator[Frame]:
+        index, zero = -1, None
+        while self._capture.grab():
+            index += 1
+            stamp = self._number(cv2.CAP_PROP_POS_MSEC) / 1000
+            zero = stamp if zero is None else zero
+            # Streams without timestamps say 0 each time.
+            time = stamp - zero if index == 0 or stamp > zero else float("nan")
+            about = time if np.isfinite(time) else index / (self.fps or _ASSUMED_FPS)
+            # A hair of room: 0.1 s is meant to be the fourth frame at 30 per second.
+            if stop is not None and about > stop - 1e-4:
+                return
+            if about < start - 1e-4 or index % step:
+                continue
+            if index < first:
+                yield Frame(index, time, None)
+                continue
+            found, self._decoded_picture = self._capture.retrieve(self._decoded_picture)
+            picture = self._decoded_picture if found else None
+            if picture is None or picture.size == 0:
+                yield Frame(index, time, None)
+                continue
+            yield Frame(index, time, self._prepared(picture, longest))
+
+    def _prepared(self, picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+        """Scaled down, upright and RGB."""
+        height, width = picture.shape[:2]
+        share = longest / max(width, height)
+        if longest and share < 1:
+            size = max(round(width * share), 1), max(round(height * share), 1)
+            self._scaled = cv2.resize(picture, size, dst=self._scaled, interpolation=cv2.INTER_AREA)
+            picture = self._scaled
+        # New memory for each picture would take ten times longer than what is done with it.
+        self._ring.rotate(1)
+        ready = self._ring[0] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._ring[0])
+        if self._turn is not None:
+            self._turned.rotate(1)
+            ready = self._turned[0] = cv2.rotate(ready, self._turn, dst=self._turned[0])
+        return ready
