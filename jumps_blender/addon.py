@@ -20,6 +20,7 @@ from .operators.install_runtime import (
     JUMPS_OT_install_wheels,
     JUMPS_OT_remove_runtime,
 )
+from .operators.lock_feet import JUMPS_OT_lock_feet
 from .operators.long_operator import JUMPS_OT_cancel, stop_running
 from .operators.read_poses import JUMPS_OT_read_poses
 from .operators.rerun_result import JUMPS_OT_rerun_result
@@ -44,6 +45,7 @@ _CLASSES = (
     JUMPS_OT_cancel,
     JUMPS_OT_apply_preview,
     JUMPS_OT_discard_preview,
+    JUMPS_OT_lock_feet,
     JUMPS_OT_bake_to_armature,
     JUMPS_OT_map_rig,
     JUMPS_OT_retarget,
@@ -69,6 +71,7 @@ _CLASSES = (
     panels.JUMPS_PT_upsample,
     panels.JUMPS_PT_result,
     panels.JUMPS_PT_placement,
+    panels.JUMPS_PT_feet,
     panels.JUMPS_PT_history,
     panels.JUMPS_PT_retarget,
     panels.JUMPS_PT_bones,

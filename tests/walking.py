@@ -12,6 +12,7 @@ LEGS = {
     for side in "lr"
 }
 FEET = [joint for leg in LEGS.values() for joint in leg[2:]]
+HELD_JOINTS = [joint for leg in LEGS.values() for joint in leg[1:]]
 STEP = 15  # frames that a foot stands
 
 

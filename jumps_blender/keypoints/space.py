@@ -11,6 +11,8 @@ from .sequence import PoseSequence
 
 # The parts of the feet that may stand: heels, by their ankles, and the balls and toes together.
 CONTACTS = ("l_ankle", "l_toe", "r_ankle", "r_toe")
+# The joints that are moved to hold a standing foot.
+HELD = tuple(f"{side}_{part}" for side in "lr" for part in ("knee", "ankle", "foot", "toe"))
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class SpaceSequence:
         along +y, and the first frame's pelvis is over the origin; a moving one has its own world
     uncertainty: float32 (F, 28), metres, one standard deviation along each axis
     contact: float32 (F, 4), probability that the parts of the feet stand, as ``CONTACTS``
+    stands: bool (F, 4), which of them are taken to stand
+    free: float32 (F, 8, 3), the joints ``HELD`` before standing feet were held; as positions
     height: the person's standing height, metres
     lifter: the weights' identity, such as "lift 1a2b3c4d"
     """
@@ -101,6 +105,8 @@ class SpaceSequence:
     positions: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     contact: NDArray[np.float32]
+    stands: NDArray[np.bool_]
+    free: NDArray[np.float32]
     camera: StillCamera | MovingCamera
     height: float
     lifter: str

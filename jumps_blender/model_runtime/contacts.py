@@ -76,14 +76,12 @@ def speeds(xyz: NDArray, step: NDArray | float) -> NDArray[np.float64]:
     return np.asarray(change / np.asarray(step)[..., None, None])
 
 
-def spans(
-    probability: NDArray[np.float32], times: NDArray[np.float64]
-) -> list[tuple[int, int, int]]:
-    """When parts of the feet stand: (part, first frame, one past the last).
+def standing(probability: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """bool (F, 4): which parts of the feet stand.
 
     probability: (F, 4), as in ``CONTACTS``; begins above 0.6, ends below 0.4, for 0.1 s at least
     """
-    found = []
+    result = np.zeros(probability.shape, bool)
     frame = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 30
     for part in range(probability.shape[1]):
         stands, start = False, 0
@@ -94,16 +92,15 @@ def spans(
                 stands = False
                 last = min(index, len(times)) - 1
                 if times[last] - times[start] + frame >= _SHORTEST:
-                    found.append((part, start, index))
-    return found
-
-
-def standing(probability: NDArray[np.float32], times: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """bool (F, 4): the spans as a table."""
-    result = np.zeros(probability.shape, bool)
-    for part, start, stop in spans(probability, times):
-        result[start:stop, part] = True
+                    result[start:index, part] = True
     return result
+
+
+def spans(stands: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """When parts of the feet (F, 4) stand: (part, first frame, one past the last)."""
+    edges = np.diff(np.pad(stands.astype(np.int8), ((1, 1), (0, 0))), axis=0)
+    starts, ends = (np.argwhere(way == edges.T) for way in (1, -1))
+    return [(int(part), int(a), int(b)) for (part, a), (_, b) in zip(starts, ends, strict=True)]
 
 
 def soles(positions: NDArray) -> NDArray:

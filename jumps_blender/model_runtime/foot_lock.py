@@ -27,6 +27,8 @@ _JERK = 0.002  # metres that this may change by from frame to frame,
 _ALONG, _ACROSS = 0.01, 0.015
 _STEP_UP = 0.12  # metres; a sole that stands farther off the floor stands on something else
 _SUNK, _BELOW = 0.15, 0.35  # metres; a foot that low is lifted onto the floor; it stands below it
+# Metres; a floor that is farther from where its world has it is another one.
+_SAME_FLOOR = 0.15
 _FADE = 0.2  # seconds over which a foot is let go
 
 
@@ -117,19 +119,17 @@ def _pentadiagonal(
 
 def locked(
     world: NDArray[np.float64],
-    probability: NDArray[np.float32],
+    stands: NDArray[np.bool_],
     times: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """The body (F, 28, 3) with standing feet held in their places and no foot below the floor.
 
-    probability: (F, 4), that the parts of the feet stand, as in ``CONTACTS``
+    stands: (F, 4), which parts of the feet stand, as in ``CONTACTS``
     """
     result = world.copy()
-    held = spans(probability, times)
-    feet = soles(world)
+    to_place = _corrections(soles(world), stands)
     for side, leg in enumerate(_LEGS):
-        ankle = _corrections(feet[:, 2 * side], 2 * side, held)
-        ball = _corrections(feet[:, 2 * side + 1], 2 * side + 1, held)
+        ankle, ball = to_place[:, 2 * side], to_place[:, 2 * side + 1]
         ball_moved = _faded(ball, times)
         # While only the toes stand, the ankle goes with them; what it needs of its own fades.
         ankle_moved = ball_moved + _faded(ankle - ball_moved, times)
@@ -142,16 +142,35 @@ def locked(
     return result
 
 
-def _corrections(sole: NDArray, part: int, held: list[tuple[int, int, int]]) -> NDArray[np.float64]:
-    """(F, 3): what takes a sole (F, 3) to its place while it stands; NaN while it doesn't."""
-    result = np.full(sole.shape, np.nan)
-    for own, start, stop in held:
-        if own != part:
-            continue
-        place = np.median(sole[start:stop], axis=0)
+def held_again(
+    free: NDArray[np.float64],
+    stands: NDArray[np.bool_],
+    times: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """``locked`` for a body (F, 28, 3) on the floor of its world, wherever that is.
+
+    The way to hold feet anew after somebody has changed which of them stand (F, 4).
+    """
+    down = np.array([0.0, 0.0, floor_level(free, stands)])
+    return locked(free - down, stands, times) + down
+
+
+def floor_level(world: NDArray[np.float64], stands: NDArray[np.bool_]) -> float:
+    """The height, metres, of the floor that standing soles (F, 4) tell: 0 if they are near it."""
+    if not stands.any():
+        return 0.0
+    level = float(np.median((soles(world)[..., 2] - SOLE_HEIGHT)[stands]))
+    return level if abs(level) > _SAME_FLOOR else 0.0
+
+
+def _corrections(feet: NDArray, stands: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(F, 4, 3): what takes soles (F, 4, 3) to their places while they stand; NaN elsewhere."""
+    result = np.full(feet.shape, np.nan)
+    for part, start, stop in spans(stands):
+        place = np.median(feet[start:stop, part], axis=0)
         if abs(place[2] - SOLE_HEIGHT[part]) < _STEP_UP:
             place[2] = SOLE_HEIGHT[part]
-        result[start:stop] = place - sole[start:stop]
+        result[start:stop, part] = place - feet[start:stop, part]
     return result
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import joint_index
-from .contacts import SOLE_HEIGHT, soles, spans
+from .contacts import SOLE_HEIGHT, soles, spans, standing
 
 if TYPE_CHECKING:
     from .lift import Lift
@@ -31,7 +31,7 @@ def find_ground(
     feet's steps lie as far as these are apart. Without a step the lowest foot is on the floor.
     """
     up = _average(lift.up)
-    steps = spans(lift.contact, times)
+    steps = spans(standing(lift.contact, times))
     touching = soles(lift.positions.astype(np.float64))
     points = np.array([np.median(touching[a:b, part], axis=0) for part, a, b in steps])
     heights = np.array([SOLE_HEIGHT[part] for part, _, _ in steps])

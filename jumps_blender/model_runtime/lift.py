@@ -23,6 +23,7 @@ from .contact_network import ContactConfig, ContactNetwork, contact_features, st
 from .direct import pick_device
 from .engine import CancelQuery, Progress, checkpoint
 from .gaps import BridgedTrajectories
+from .joint_limits import limited
 from .lift_network import LiftConfig, Lifted, LiftNetwork
 from .lift_refine import refined
 from .time_grid import cubic_at, working_grid
@@ -142,6 +143,8 @@ class Lifter:
                 )
                 lift = replace(lift, positions=positions)
                 lift_features.tell_lengths(view.features, lengths / height)
+        if self._refine:
+            lift = replace(lift, positions=limited(lift.positions).astype(np.float32))
         if self._contacts is not None:
             lift = replace(lift, contact=_standing(self._contacts, lift, moments, step, times))
         checkpoint(1.0, progress, cancelled)

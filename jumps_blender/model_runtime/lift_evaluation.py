@@ -77,7 +77,7 @@ class _Errors:
         said = lift.contact[:, _BALLS] > 0.5
         for name, true in (("contact_f1", stands), ("contact_f1_own_floor", own)):
             self._pool(name, 2.0 * (true & said).sum(), true.sum() + said.sum())
-        seen, world = on_floor(lift, times, _LENS, (WIDTH, HEIGHT))
+        seen, world, _ = on_floor(lift, times, _LENS, (WIDTH, HEIGHT))
         off = np.clip(seen.turn[2] @ camera.axes[:, 2], -1, 1)
         self._pool("up_error", np.rad2deg(np.arccos(off)))
         both = stands[1:] & stands[:-1]

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
-from ..keypoints.space import Lens, MovingCamera, SpaceSequence, StillCamera
+from ..keypoints.space import HELD, Lens, MovingCamera, SpaceSequence, StillCamera
+from ..skeletons import joint_index
 from . import lift_features
-from .contacts import SOLE_HEIGHT, soles, standing
+from .contacts import standing
 from .engine import CancelQuery, Progress
-from .foot_lock import locked, settled
+from .foot_lock import floor_level, locked, settled
 from .ground import find_ground
+from .joint_limits import limited
 from .smooth import USUAL_SMOOTHING, smoothed
 from .upsample import require_torch
 
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 
 USUAL_FOCAL = 28.0  # millimetres of full frame: about what phones film with
 _FILM = 36.0  # millimetres, full frame's longer side
-# Metres; a floor that is farther from where the camera's world has it is another one.
-_SAME_FLOOR = 0.15
+_HELD = [joint_index(name) for name in HELD]
 # Sizes that videos have, tried in turn where a file doesn't tell its own.
 _SIZES = ((640, 480), (1280, 720), (720, 1280), (1920, 1080), (1080, 1920), (3840, 2160))
 
@@ -71,11 +72,12 @@ def lift_sequence(
     times = sequence.times
     seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
     lift = lifter.lift(seen, inside, height, progress, cancelled)
-    calm = smoothed(lift.positions, times, smoothing, only_body=as_seen)
-    lift = replace(lift, positions=calm)
+    calm = limited(smoothed(lift.positions, times, smoothing, only_body=as_seen))
+    lift = replace(lift, positions=calm.astype(np.float32))
     camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
+    free = world[:, _HELD]
     if not as_seen:
-        camera, world = on_floor(lift, times, inside, size, foot_lock)
+        camera, world, free = on_floor(lift, times, inside, size, foot_lock)
     if not np.isfinite(world.sum() + camera.eye.sum()):
         raise JumpsError(f"{sequence.source}: the lifter made a number that is not finite.")
     return SpaceSequence(
@@ -83,6 +85,8 @@ def lift_sequence(
         positions=world.astype(np.float32),
         uncertainty=lift.uncertainty,
         contact=lift.contact,
+        stands=standing(lift.contact, times),
+        free=free.astype(np.float32),
         camera=camera,
         height=height,
         lifter=lifter.identity,
@@ -95,16 +99,19 @@ def on_floor(
     lens: Lens,
     size: tuple[int, int],
     foot_lock: bool = True,
-) -> tuple[StillCamera, NDArray[np.float64]]:
-    """The camera in the world, and the joints (F, 28, 3) with their feet on the floor."""
+) -> tuple[StillCamera, NDArray[np.float64], NDArray[np.float64]]:
+    """The camera in the world, and the joints (F, 28, 3) with their feet on the floor.
+
+    Third, the joints ``HELD`` (F, 8, 3) before standing feet were held.
+    """
     turn, eye = find_ground(lift, times)
     camera = StillCamera(turn, eye, lens, size)
-    world = settled(camera.to_world(lift.positions), eye, standing(lift.contact, times))
-    if foot_lock:
-        world = locked(world, lift.contact, times)
+    stands = standing(lift.contact, times)
+    world = settled(camera.to_world(lift.positions), eye, stands)
     # The first pelvis stays over the origin, whatever was moved.
     aside = np.array([*world[0, lift_features.PELVIS, :2], 0.0])
-    return replace(camera, eye=eye - aside), world - aside
+    world, camera = world - aside, replace(camera, eye=eye - aside)
+    return camera, locked(world, stands, times) if foot_lock else world, world[:, _HELD]
 
 
 def before_moving(
@@ -118,16 +125,16 @@ def before_moving(
     if not np.isfinite(camera.turn.sum() + camera.eye.sum()):
         raise JumpsError(f"{seen.picture.source}: the camera's place is not a finite number.")
     times, world = seen.picture.times, camera.to_world(seen.positions.astype(float))
-    stands = standing(seen.contact, times)
-    level = 0.0
-    if stands.any():
-        level = float(np.median((soles(world)[..., 2] - SOLE_HEIGHT)[stands]))
-    level = level if abs(level) > _SAME_FLOOR else 0.0
-    down = np.array([0.0, 0.0, level])
-    world = settled(world - down, camera.eye - down, stands)
-    if foot_lock:
-        world = locked(world, seen.contact, times)
-    return replace(seen, positions=(world + down).astype(np.float32), camera=camera)
+    stands = seen.stands
+    down = np.array([0.0, 0.0, floor_level(world, stands)])
+    free = settled(world - down, camera.eye - down, stands)
+    world = locked(free, stands, times) if foot_lock else free
+    return replace(
+        seen,
+        positions=(world + down).astype(np.float32),
+        free=(free + down)[:, _HELD].astype(np.float32),
+        camera=camera,
+    )
 
 
 def guessed_size(positions: NDArray) -> tuple[int, int]:

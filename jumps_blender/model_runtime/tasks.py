@@ -22,7 +22,7 @@ from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track
 
 _SEQUENCE_ARRAYS = ("positions", "state", "confidence", "uncertainty", "times")
-_SPACE_ARRAYS = ("positions", "uncertainty", "contact")
+_SPACE_ARRAYS = ("positions", "uncertainty", "contact", "free")
 _UPSAMPLING_SHARE = 0.7  # of the time that upsampling and lifting take
 
 
@@ -199,6 +199,7 @@ def packed(
             "size": camera.size,
         }
         arrays |= {f"space_{name}": getattr(space, name) for name in _SPACE_ARRAYS}
+        arrays["space_stands"] = space.stands.astype(np.int8)
     return facts, arrays
 
 
@@ -222,5 +223,6 @@ def unpacked(facts: dict[str, Any], arrays: Arrays) -> tuple[PoseSequence, Space
         camera=camera,
         height=lifted["height"],
         lifter=lifted["lifter"],
+        stands=arrays["space_stands"].astype(bool),
         **found,
     )

@@ -7,7 +7,7 @@ Objects are recognised by custom properties, never by their names, which users c
   its weights' hash, settings as JSON, the add-on's version) and how the picture lies in the scene
   (see ``PicturePlane``)
 - the empties: ``jumps_role`` "joint", ``jumps_skeleton``, ``jumps_joint`` and, keyed per frame,
-  ``jumps_state`` (see ``JointState``)
+  ``jumps_state`` (see ``JointState``); those of lifted legs also what ``feet.py`` says
 - the armature: ``jumps_role`` "armature"; the camera, of a lifted clip or one with footage:
   "camera"; images and actions that show its footage carry the id too
 """
@@ -24,7 +24,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import ID, Action, Collection, Context, Object, Scene
+from bpy.types import ID, ActionChannelbag, Collection, Context, Object, Scene
 from numpy.typing import NDArray
 
 from .. import __version__
@@ -35,6 +35,7 @@ from ..skeletons import JOINTS
 from .armature import create_armature, follow
 from .camera import create_camera, create_flat_camera, match_render
 from .coordinates import PicturePlane, picture_plane, space_to_scene
+from .feet import UNITS, key_foot
 from .footage import Footage, picture_size, show_behind
 from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
 from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
@@ -404,7 +405,8 @@ def _build(
         points, how = plane.to_scene(sequence.positions), plane_properties(plane)
     else:
         scale = tall / space.height
-        points, how = space_to_scene(space.positions, scale), {"jumps_lifter": space.lifter}
+        points = space_to_scene(space.positions, scale)
+        how = {"jumps_lifter": space.lifter, UNITS: scale}
     first_frame, last_frame = whole_frames(frames[0], frames[-1])
 
     collection = bpy.data.collections.new("JUMPS")
@@ -440,7 +442,10 @@ def _build(
         _set(empty, {"jumps_joint": name, "jumps_state": int(sequence.state[0, joint])})
         # Slots take their names from their owners: give the final one now.
         empty.name = name
-        _animate_joint(action, empty, frames, points[:, joint], sequence.state[:, joint], colours)
+        bag = channelbag_for(action, empty)
+        _animate_joint(bag, empty, frames, points[:, joint], sequence.state[:, joint], colours)
+        if space is not None:
+            key_foot(bag, empty, name, frames, space, scale)
         empties.append(empty)
 
     rest = rest_pose(points, tall, deep=space is not None)
@@ -469,7 +474,7 @@ def _build(
 
 
 def _animate_joint(
-    action: Action,
+    channelbag: ActionChannelbag,
     empty: Object,
     frames: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -477,7 +482,6 @@ def _animate_joint(
     colours: Colours,
 ) -> None:
     """Key location at every frame, state and colour where they change."""
-    channelbag = channelbag_for(action, empty)
     for axis in range(3):
         write_curve(channelbag, "location", axis, frames, points[:, axis])
     at = changes(state)

@@ -26,6 +26,7 @@ from ..operators.install_runtime import (
     JUMPS_OT_install_runtime,
     JUMPS_OT_install_wheels,
 )
+from ..operators.lock_feet import JUMPS_OT_lock_feet
 from ..operators.preferences import preferences
 from ..operators.read_poses import JUMPS_OT_read_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
@@ -34,6 +35,7 @@ from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
+from ..scene.feet import CONTACT, contact_owners
 from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
 from ..scene.retarget import CONTROLS, DRIVEN, has_switch
@@ -187,6 +189,31 @@ class JUMPS_PT_placement(_SidebarPanel, Panel):
             column.label(text="For the next Apply:")
         for name in ("height", "start_frame", "use_clip_fps", "extend_range", "keep_previous"):
             column.prop(context.scene.jumps, name)
+
+
+class JUMPS_PT_feet(_SidebarPanel, Panel):
+    """Which parts of the feet stand at the current frame: keys, to be edited."""
+
+    bl_label = "Feet"
+    bl_parent_id = "JUMPS_PT_result"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        result = active_result(context)
+        return result is not None and bool(result.lifter)
+
+    def draw(self, context: Context) -> None:
+        result = active_result(context)
+        if result is None:
+            return
+        owners = contact_owners(result)
+        column = self.column(None if owners else "Choose Run Again: it has no contacts yet.")
+        column.use_property_decorate = True  # keys are set and removed here
+        for title, owner in owners:
+            column.prop(owner, f'["{CONTACT}"]', text=title)
+        if not draw_running(column, JUMPS_OT_lock_feet):
+            column.operator(JUMPS_OT_lock_feet.bl_idname, icon="CON_KINEMATIC")
 
 
 class JUMPS_PT_history(_SidebarPanel, Panel):

@@ -12,7 +12,7 @@ from jumps_blender.scene.bake import sample_pose
 from jumps_blender.scene.result import Result, create_result
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 
-from ..walking import camera, picture
+from ..walking import HELD_JOINTS, camera, picture
 from .test_orientation import REST, about, posed
 
 # A bone for each part: where it begins and ends.
@@ -72,6 +72,8 @@ def lifted(points: np.ndarray, person: str = "1") -> Result:
         positions=points.astype(np.float32),
         uncertainty=np.zeros(points.shape[:2], np.float32),
         contact=np.zeros((len(points), 4), np.float32),
+        stands=np.zeros((len(points), 4), bool),
+        free=points[:, HELD_JOINTS].astype(np.float32),
         camera=camera(),
         height=1.75,
         lifter="lift test",

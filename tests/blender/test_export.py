@@ -18,7 +18,7 @@ from jumps_blender.scene.result import Result, create_result, plane_of
 from jumps_blender.scene.stage import Options
 from jumps_blender.skeletons import JOINTS
 
-from ..walking import camera
+from ..walking import HELD_JOINTS, camera
 from .fbx_files import heads_by_ufbx
 from .walker import HEIGHT, PIXELS_PER_METRE, walker
 
@@ -49,6 +49,8 @@ def space_of(frames: int) -> SpaceSequence:
         positions=points.astype(np.float32),
         uncertainty=np.zeros((frames, 28), np.float32),
         contact=np.zeros((frames, 4), np.float32),
+        stands=np.zeros((frames, 4), bool),
+        free=points[:, HELD_JOINTS].astype(np.float32),
         camera=camera(),
         height=HEIGHT,
         lifter="lift test",

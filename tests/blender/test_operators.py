@@ -222,6 +222,7 @@ def test_panels_operators_and_drop_are_registered() -> None:
         "JUMPS_PT_result",
         "JUMPS_PT_retarget",
         "JUMPS_PT_placement",
+        "JUMPS_PT_feet",
         "JUMPS_PT_history",
         "JUMPS_PT_bones",
         "JUMPS_PT_bones_presets",

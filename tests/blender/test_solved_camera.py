@@ -18,7 +18,7 @@ from jumps_blender.scene.preview import Preview, apply, figure_at
 from jumps_blender.scene.result import create_result, results_in
 from jumps_blender.scene.solved_camera import moving_camera, sample_camera
 
-from ..walking import picture, walker
+from ..walking import HELD_JOINTS, picture, walker
 
 SIZE = (1920, 1080)
 FRAMES = 40
@@ -58,6 +58,8 @@ def as_seen(local: np.ndarray, stands: np.ndarray, lens, poses) -> SpaceSequence
         positions=local.astype(np.float32),
         uncertainty=np.full(local.shape[:2], 0.02, np.float32),
         contact=stands.astype(np.float32),
+        stands=stands.astype(bool),
+        free=local[:, HELD_JOINTS].astype(np.float32),
         camera=StillCamera(np.eye(3), np.zeros(3), lens, SIZE),
         height=1.75,
         lifter="lift test",

@@ -22,7 +22,7 @@ from jumps_blender.scene.rest_pose import rest_pose
 from jumps_blender.scene.result import clear_result, create_result, results_in
 from jumps_blender.skeletons import JOINTS
 
-from ..walking import camera, picture, walker
+from ..walking import HELD_JOINTS, camera, picture, walker
 
 
 def space(frames: int = 40, **changes) -> SpaceSequence:
@@ -32,6 +32,8 @@ def space(frames: int = 40, **changes) -> SpaceSequence:
         positions=world.astype(np.float32),
         uncertainty=np.full((frames, 28), 0.02, np.float32),
         contact=stands.astype(np.float32),
+        stands=stands,
+        free=world[:, HELD_JOINTS].astype(np.float32),
         camera=camera(),
         height=1.75,
         lifter="lift 12345678",

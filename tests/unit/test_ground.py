@@ -13,7 +13,7 @@ from jumps_blender.model_runtime.lift import Lift
 from jumps_blender.model_runtime.proportions import bone_lengths
 from jumps_blender.model_runtime.space import guessed_size, lift_sequence
 
-from ..walking import FEET, LEGS, PELVIS, camera, picture, times, walker
+from ..walking import FEET, HELD_JOINTS, LEGS, PELVIS, camera, picture, times, walker
 
 
 def seen(world: np.ndarray, stands: np.ndarray, eye: StillCamera, up=None) -> Lift:
@@ -48,10 +48,10 @@ def test_standing_begins_and_ends_at_two_probabilities_and_lasts():
     probability[5:15, 0] = 0.9
     probability[15:20, 0] = 0.5
     probability[7, 3] = 0.9
-    assert spans(probability, times(30)) == [(0, 5, 20)]
+    assert spans(standing(probability, times(30))) == [(0, 5, 20)]
     assert standing(probability, times(30))[:, 0].tolist() == [5 <= n < 20 for n in range(30)]
     probability[20:, 2] = 1.0
-    assert spans(probability, times(30)) == [(0, 5, 20), (2, 20, 30)]
+    assert spans(standing(probability, times(30))) == [(0, 5, 20), (2, 20, 30)]
 
 
 def test_the_walkers_feet_stand_where_they_were_put():
@@ -138,7 +138,7 @@ def test_locked_feet_stand_still_and_nothing_jumps():
     drift = np.cumsum(rng.normal(0, 0.004, (120, 1, 3)), axis=0)
     drift[..., 2] *= 0.2
     moved = world + drift
-    result = locked(moved, stands.astype(np.float32), times(120))
+    result = locked(moved, stands, times(120))
     assert speed(moved, stands) > 0.1
     assert speed(result, stands) < 0.2 * speed(moved, stands)
     assert np.allclose(bone_lengths(result), bone_lengths(moved), atol=1e-6)
@@ -153,8 +153,14 @@ def test_locked_feet_stand_still_and_nothing_jumps():
 
 def test_what_stands_already_is_left_alone():
     world, stands = walker()
-    result = locked(world, stands.astype(np.float32), times(120))
+    result = locked(world, stands, times(120))
     assert np.abs(result - world).max() < 1e-3
+
+
+def test_spans_are_told_for_each_part():
+    stands = np.zeros((10, 4), bool)
+    stands[:3, 0] = stands[5:, 0] = stands[4, 2] = True
+    assert spans(stands) == [(0, 0, 3), (0, 5, 10), (2, 4, 5)]
 
 
 @pytest.mark.parametrize(("down", "toes"), [(0.06, 0.0), (0.1, 0.1)])
@@ -163,7 +169,7 @@ def test_no_foot_goes_below_the_floor(down, toes):
     sunk = world - (0, 0, down)
     for leg in LEGS.values():  # toes up: the heel is lowest
         sunk[:, leg[3:], 2] += toes
-    result = locked(sunk, 0 * stands.astype(np.float32), times(120))
+    result = locked(sunk, np.zeros_like(stands), times(120))
     assert sunk[:, FEET, 2].min() < -0.02
     assert result[:, FEET, 2].min() > -1e-6
     assert np.allclose(bone_lengths(result), bone_lengths(sunk), atol=1e-6)
@@ -190,6 +196,12 @@ def test_the_whole_way_into_space(monkeypatch):
     world, _ = walker(60)
     moved = found.positions - world
     assert np.abs(moved - moved[0, 0]).max() < 0.02
+    # What the feet were before they were held is kept, and which of them are.
+    loose = lift_sequence(picture(), height=1.8, focal_mm=1500 / 1920 * 36, foot_lock=False)
+    assert np.array_equal(loose.positions[:, HELD_JOINTS], loose.free)
+    assert np.array_equal(found.free, loose.free)
+    assert np.array_equal(found.stands, loose.stands)
+    assert 0.4 < found.stands.mean() < 0.6
 
 
 @pytest.mark.parametrize(

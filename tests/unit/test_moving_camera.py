@@ -9,7 +9,7 @@ from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import Lens, MovingCamera, SpaceSequence, StillCamera
 from jumps_blender.model_runtime.space import before_moving
 
-from ..walking import FEET, picture, times, walker
+from ..walking import FEET, HELD_JOINTS, picture, times, walker
 
 FRAMES = 90
 LENS, SIZE = Lens(1500.0, (960.0, 540.0)), (1920, 1080)
@@ -37,6 +37,8 @@ def seen(positions: np.ndarray, stands: np.ndarray) -> SpaceSequence:
         positions=positions.astype(np.float32),
         uncertainty=np.full(positions.shape[:2], 0.02, np.float32),
         contact=stands.astype(np.float32),
+        stands=stands.astype(bool),
+        free=positions[:, HELD_JOINTS].astype(np.float32),
         camera=StillCamera(np.eye(3), np.zeros(3), LENS, SIZE),
         height=1.75,
         lifter="lift test",

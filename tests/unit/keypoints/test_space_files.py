@@ -12,7 +12,7 @@ from jumps_blender.keypoints.space import CONTACTS, SpaceSequence
 from jumps_blender.keypoints.space_files import SpaceClip, clip_of, write_space
 from jumps_blender.skeletons import JOINTS
 
-from ...walking import camera, picture, walker
+from ...walking import HELD_JOINTS, camera, picture, walker
 
 FRAMES = 40
 
@@ -26,6 +26,8 @@ def clip() -> SpaceClip:
             positions=world.astype(np.float32),
             uncertainty=np.full((FRAMES, 28), 0.015, np.float32),
             contact=stands.astype(np.float32),
+            stands=stands,
+            free=world[:, HELD_JOINTS].astype(np.float32),
             camera=camera(),
             height=1.75,
             lifter="lift 12345678",
