@@ -12,7 +12,7 @@ BIN := .venv/bin
 FULL_PYTHON ?= $(BIN)/python
 EXAMPLE := examples/karate_cmu_135_07.json
 
-.PHONY: setup demo test test-ui screenshots bench lint extension extension-full bpy52 clean help
+.PHONY: setup demo video test test-ui screenshots bench lint extension extension-full bpy52 clean help
 .DEFAULT_GOAL := setup
 
 setup: .venv/.ready  ## Python environment with torch, bpy and the jumps command
@@ -24,6 +24,13 @@ demo: setup  ## the whole way on the project's own example, into build/demo/
 	$(BIN)/jumps animate $(EXAMPLE) --fps 30 --blend build/demo/karate.blend \
 	  --fbx build/demo/karate.fbx --preview build/demo/karate.png
 	@ls -l build/demo
+
+# Poses from video: an environment of its own for MediaPipe, which jumps finds there. Made with this
+# Python; VIDEO_PYTHON=/path/to/python names another one, of 3.9 to 3.12.
+video: .venv-mediapipe/environment.json  ## what finds poses in video, for the jumps command
+.venv-mediapipe/environment.json: jumps_blender/video/backends.py | setup
+	$(BIN)/python -m jumps_blender install-estimator --folder .venv-mediapipe $(VIDEO_PYTHON:%=--python "%")
+	@touch $@
 
 test: setup  ## all tests that need no window
 	$(BIN)/python -m pytest tests/unit tests/blender
@@ -60,7 +67,7 @@ bpy52: .venv-bpy52/.ready  ## a second environment with bpy 5.2, for the tests
 	touch $@
 
 clean:  ## everything that was built
-	rm -rf .venv .venv-bpy52 build dist
+	rm -rf .venv .venv-bpy52 .venv-mediapipe build dist
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -14,6 +14,12 @@ from .operators.bones_presets import JUMPS_OT_add_bones_preset, JUMPS_OT_load_bo
 from .operators.clear_result import JUMPS_OT_clear_result
 from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
+from .operators.install_estimators import (
+    JUMPS_OT_check_estimator,
+    JUMPS_OT_install_estimator,
+    JUMPS_OT_install_estimator_wheels,
+    JUMPS_OT_remove_estimator,
+)
 from .operators.install_runtime import (
     JUMPS_OT_check_runtime,
     JUMPS_OT_install_runtime,
@@ -60,6 +66,10 @@ _CLASSES = (
     JUMPS_OT_install_runtime,
     JUMPS_OT_install_wheels,
     JUMPS_OT_remove_runtime,
+    JUMPS_OT_check_estimator,
+    JUMPS_OT_install_estimator,
+    JUMPS_OT_install_estimator_wheels,
+    JUMPS_OT_remove_estimator,
     presets.JUMPS_MT_upsample_presets,
     presets.JUMPS_OT_add_upsample_preset,
     presets.JUMPS_PT_upsample_presets,

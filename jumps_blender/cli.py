@@ -1,4 +1,4 @@
-"""The command line: ``jumps info``, ``upsample``, ``animate`` and ``evaluate``.
+"""The command line: ``jumps info``, ``upsample``, ``animate``, ``evaluate``, ``install-estimator``.
 
 Bad input ends with one line on stderr and exit code 2.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from numpy.typing import NDArray
 
-from . import __version__
+from . import __version__, cli_install
 from .errors import JumpsError
 from .files import writable_file, written_whole
 from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
@@ -194,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--device", default="auto", choices=DEVICES)
     evaluate.set_defaults(run=_evaluate)
+
+    cli_install.add_command(commands)
     return parser
 
 

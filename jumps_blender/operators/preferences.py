@@ -1,4 +1,4 @@
-"""What the user has chosen for all files: which Python has PyTorch, the colours of the states."""
+"""What the user has chosen for all files: Pythons, estimators' files, the colours of the states."""
 
 # mypy: disable-error-code="valid-type"
 # Blender declares properties as annotations that are calls.
@@ -24,6 +24,28 @@ class PreferenceProperties:
         name="Python",
         description="A Python 3.11 or later with torch, numpy and safetensors that upsampling "
         "shall run in; empty: the one that was installed here, else Blender's own",
+        subtype="FILE_PATH",
+    )
+    estimators_python: StringProperty(
+        name="Python",
+        description="The Python that pose estimators are installed with, of a version that they "
+        "support; empty: Blender's own if it is of one, else one that is found on this machine",
+        subtype="FILE_PATH",
+    )
+    # By their names in video.backends; see operators.estimators.model_property.
+    rtmpose_detector: StringProperty(
+        name="Person Detector",
+        description="An ONNX file of a YOLOX person detector",
+        subtype="FILE_PATH",
+    )
+    rtmpose_pose: StringProperty(
+        name="Pose Model",
+        description="An ONNX file of an RTMPose body model with feet (Halpe-26)",
+        subtype="FILE_PATH",
+    )
+    mediapipe_task_landmarker: StringProperty(
+        name="Pose Landmarker",
+        description="A pose_landmarker .task file of MediaPipe's",
         subtype="FILE_PATH",
     )
     observed: FloatVectorProperty(

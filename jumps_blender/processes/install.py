@@ -1,8 +1,8 @@
-"""PyTorch in a Python environment of the add-on's own: installed, found, removed.
+"""Python environments of the add-on's own: installed by a recipe, found, checked, removed.
 
 A folder holds numbered environments (``env-1``, ``env-2``) and ``environment.json``, which names
 the finished one. A new environment is made beside the old one and named there last, so that a
-failed or cancelled installation leaves the old one as it was.
+failed or cancelled installation leaves the old one as it was. Each recipe has a folder to itself.
 """
 
 from __future__ import annotations
@@ -10,64 +10,26 @@ from __future__ import annotations
 import atexit
 import errno
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import JumpsError, WorkCancelledError
 from ..files import written_whole
-from .programs import DISK_FULL, Build, Programs, python_in
-
-# Bytes that must be free: the wheels and what is unpacked from them, side by side.
-NEEDED_SPACE: dict[Build, int] = {"cpu": 2 * 10**9, "cuda": 8 * 10**9}
+from .programs import DISK_FULL, Programs, python_in
+from .recipe import Recipe, package_name
 
 SILENCE_SECONDS = 600.0  # without output; unpacking beside a virus scanner takes minutes
-_GPU_QUERY_SECONDS = 5.0
 
 _RECORD = "environment.json"
 _LOCK = "lock"
 _OURS = "made-by-jumps.txt"  # without it a folder isn't deleted, whatever it is called
 _NAME = re.compile(r"env-[1-9]\d*")
-
-
-def machine_build() -> Build:
-    """Which build of PyTorch suits this machine: "cuda" where NVIDIA's driver is found.
-
-    May ask ``nvidia-smi``, for 5 seconds at most: not to be called while drawing.
-    """
-    try:
-        if sys.platform == "darwin":
-            return "cpu"
-        if sys.platform == "win32":
-            system = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
-            found = (system / "nvcuda.dll").is_file()
-        else:
-            found = Path("/proc/driver/nvidia/version").is_file()
-        return "cuda" if found or _nvidia_smi_finds_gpu() else "cpu"
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return "cpu"
-
-
-def _nvidia_smi_finds_gpu() -> bool:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return False
-    answer = subprocess.run(  # noqa: S603 - NVIDIA's program, without input from anyone
-        [program, "-L"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_GPU_QUERY_SECONDS,
-        check=False,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-    return answer.returncode == 0 and b"GPU 0" in answer.stdout
 
 
 def environment_python(folder: Path) -> Path | None:
@@ -91,6 +53,18 @@ def environment_python(folder: Path) -> Path | None:
     return python
 
 
+def environment_facts(folder: Path) -> dict[str, Any]:
+    """What was told of the finished environment under ``folder`` when it was made.
+
+    Empty when there is none. Reads a small file, and never raises.
+    """
+    try:
+        facts = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def remove(folder: Path) -> None:
     """Delete the environments under ``folder``; nothing there is no error. May take seconds.
 
@@ -112,44 +86,27 @@ def remove(folder: Path) -> None:
             ) from error
 
 
-class Install:
-    """Installs PyTorch, numpy and safetensors under a folder; see ``Job``.
-
-    It works in a thread of its own, and is finished, failed or cancelled only when everything
-    half made is deleted again. A finished environment that was there before is replaced at the
-    very end, and stays when the installation fails.
-    """
+class _Work:
+    """Programs that run one after the other in a thread of their own; see ``Job``."""
 
     def __init__(
         self,
-        base_python: Path,
         folder: Path,
         *,
-        build: Build | None = None,
         wheels: Path | None = None,
         log: Path | None = None,
         silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
-        """Start it; raises JumpsError when ``wheels`` holds no wheel of torch.
-
-        base_python: the Python that the environment is made with, as a path
-        folder: where the environment is made; itself made if need be
-        build: None is what suits this machine, which is found out in the thread
-        wheels: a folder to install from, without the network; None for the package index
-        log: a file that all output is appended to
-        silence_seconds: a program that prints nothing for so long is ended
-        """
         self.share = 0.0
         self.status = "Starting"
         self.notes: list[str] = []
-        self._base = base_python.absolute()
-        self._folder = folder.absolute()
-        self._asked_build = build
+        self.folder = folder.absolute()
+        self._wheels = None if wheels is None else wheels.absolute()
         self._error: Exception | None = None
         self._cancelled = threading.Event()
         self._ended = threading.Event()
         self._programs = Programs(
-            wheels=None if wheels is None else _with_torch(wheels.absolute()),
+            wheels=self._wheels,
             log=None if log is None else log.absolute(),
             silence_seconds=silence_seconds,
             cancelled=self._cancelled,
@@ -176,19 +133,22 @@ class Install:
     def _tell(self, share: float, status: str) -> None:
         self.share, self.status = share, status
 
+    def _do(self) -> str:
+        """The work itself, in the thread; what it has come to, in a word."""
+        raise NotImplementedError
+
     def _work(self) -> None:
         try:
-            with self._programs, _alone_in(self._folder):
-                self._build: Build = self._asked_build or machine_build()
-                self._replace()
-            self.share, self.status = 1.0, "Installed"
+            with self._programs, _alone_in(self.folder):
+                done = self._do()
+            self.share, self.status = 1.0, done
         except WorkCancelledError as error:
             self._error, self.status = error, "Cancelled"
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                reason = f"{self._folder}: {DISK_FULL}"
+                reason = f"{self.folder}: {DISK_FULL}"
             else:
-                reason = f"{error.filename or self._folder}: {error.strerror or error}"
+                reason = f"{error.filename or self.folder}: {error.strerror or error}"
             self._error, self.status = self._programs.failed(reason), "Failed"
         except Exception as error:
             # JumpsError, or a bug of ours, which must not leave the window waiting.
@@ -197,18 +157,58 @@ class Install:
             atexit.unregister(self._programs.abandon)
             self._ended.set()
 
-    def _replace(self) -> None:
+
+class Install(_Work):
+    """Installs what a recipe says under a folder; see ``Job``.
+
+    It works in a thread of its own, and is finished, failed or cancelled only when everything
+    half made is deleted again. A finished environment that was there before is replaced at the
+    very end, and stays when the installation fails.
+    """
+
+    def __init__(
+        self,
+        base_python: Callable[[Callable[[], bool]], Path],
+        folder: Path,
+        recipe: Callable[[], Recipe],
+        *,
+        wheels: Path | None = None,
+        log: Path | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+    ) -> None:
+        """Start it.
+
+        base_python: tells the Python that the environment is made with; may take its time in the
+            thread, raise JumpsError, and ask whether the work was cancelled
+        folder: where the environment is made; itself made if need be
+        recipe: tells what is installed, in the thread, too
+        wheels: a folder to install from, without the network; None for the package index
+        log: a file that all output is appended to
+        silence_seconds: a program that prints nothing for so long is ended
+        """
+        self._base_python, self._find_recipe = base_python, recipe
+        super().__init__(folder, wheels=wheels, log=log, silence_seconds=silence_seconds)
+
+    def _do(self) -> str:
+        recipe = self._find_recipe()
+        if self._wheels is not None:
+            _check_wheels(self._wheels, recipe)
+        base = self._base_python(self._cancelled.is_set).absolute()
+        self._replace(base, recipe)
+        return "Installed"
+
+    def _replace(self, base: Path, recipe: Recipe) -> None:
         """Make a new environment and put it in the place of the old one."""
-        old = _finished(self._folder)
-        _delete_environments(self._folder, but=old)
-        self._check_space()
-        environment = _new_environment(self._folder)
+        old = _finished(self.folder)
+        _delete_environments(self.folder, but=old)
+        self._check_space(recipe.space)
+        environment = _new_environment(self.folder)
         try:
-            installed = self._programs.make_environment(self._base, environment, self._build)
+            installed = self._programs.make_environment(base, environment, recipe)
             if self._cancelled.is_set():
                 raise WorkCancelledError
-            with written_whole(self._folder / _RECORD) as temporary:
-                record = {"environment": environment.name, "build": self._build, **installed}
+            with written_whole(self.folder / _RECORD) as temporary:
+                record = {"environment": environment.name, **recipe.facts, **installed}
                 temporary.write_text(json.dumps(record, indent=2), encoding="utf-8")
         except BaseException:
             if self._cancelled.is_set():
@@ -216,32 +216,54 @@ class Install:
             with suppress(OSError):
                 _delete(environment)
             raise
-        _delete_environments(self._folder, but=environment.name)
-        self.notes.extend(_notes(installed, self._build, self._folder))
+        _delete_environments(self.folder, but=environment.name)
+        self.notes.extend(recipe.notes(installed, self.folder))
 
-    def _check_space(self) -> None:
-        free, needed = shutil.disk_usage(self._folder).free, NEEDED_SPACE[self._build]
+    def _check_space(self, needed: int) -> None:
+        free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise JumpsError(
-                f"{self._folder}: {free / 1e9:.1f} GB are free and about {needed / 1e9:.0f} GB are "
+                f"{self.folder}: {free / 1e9:.1f} GB are free and about {needed / 1e9:.0f} GB are "
                 "needed; make room or choose another folder."
             )
 
 
-def _with_torch(wheels: Path) -> Path:
+class Check(_Work):
+    """Imports once more what was installed under a folder; see ``Job``. It changes nothing there.
+
+    facts: what the recipe's check answers, when it is finished
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, *, log: Path | None = None) -> None:
+        """Start it; a log keeps all output."""
+        self.facts: dict[str, Any] = {}
+        self._recipe = recipe
+        super().__init__(folder, log=log)
+
+    def _do(self) -> str:
+        python = environment_python(self.folder)
+        if python is None:
+            raise JumpsError(f"{self._recipe.name} is not installed in {self.folder}.")
+        self._tell(0.0, "Checking")
+        self.facts = self._programs.check(python, python.parents[1], self._recipe)
+        return "Checked"
+
+
+def _check_wheels(wheels: Path, recipe: Recipe) -> None:
+    """Raise JumpsError for a folder without a wheel of what is to be installed."""
+    *others, last = recipe.wheels
+    package = recipe.wheels[0]
+    words = f"{', '.join(others)} and {last}" if others else last
+    choose = f"choose a folder that holds the wheels of {words}"
     try:
-        found = any(name.match("torch-*.whl") for name in wheels.iterdir())
-    except OSError as error:
-        raise JumpsError(
-            f"{wheels}: cannot be read ({error.strerror}); choose a folder that holds the wheels "
-            "of torch, numpy and safetensors."
-        ) from error
-    if not found:
-        raise JumpsError(
-            f"{wheels}: no wheel of torch is there (torch-….whl); choose a folder that holds the "
-            "wheels of torch, numpy and safetensors."
+        found = any(
+            path.suffix == ".whl" and package_name(path.name.partition("-")[0]) == package
+            for path in wheels.iterdir()
         )
-    return wheels
+    except OSError as error:
+        raise JumpsError(f"{wheels}: cannot be read ({error.strerror}); {choose}.") from error
+    if not found:
+        raise JumpsError(f"{wheels}: no wheel of {package} is there ({package}-….whl); {choose}.")
 
 
 @contextmanager
@@ -289,10 +311,7 @@ def _locked(file: IO[str]) -> bool:
 
 def _finished(folder: Path) -> str | None:
     """The name of the finished environment in ``folder``, None if there is none."""
-    try:
-        name = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["environment"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    name = environment_facts(folder).get("environment")
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
 
 
@@ -332,27 +351,3 @@ def _delete(environment: Path) -> None:
             path.unlink()
     (environment / _OURS).unlink(missing_ok=True)
     environment.rmdir()
-
-
-def _notes(installed: dict[str, Any], build: Build, folder: Path) -> list[str]:
-    """What people should know of what was installed."""
-    cuda = installed["cuda"]
-    kind = f"CUDA {cuda}" if cuda else "CPU"
-    torch = str(installed["torch"]).partition("+")[0]
-    notes = [
-        f"Installed torch {torch} ({kind}), numpy {installed['numpy']} and safetensors "
-        f"{installed['safetensors']} into {folder}."
-    ]
-    if build == "cuda" and cuda and not installed["gpu_works"]:
-        notes.append(
-            "PyTorch can't compute on this machine's GPU and will use the processor; an update of "
-            "NVIDIA's driver may help."
-        )
-    elif build == "cuda" and not cuda and sys.platform != "darwin":
-        notes.append("The torch that was found is the build for the processor: no GPU is used.")
-    elif build == "cpu" and cuda:
-        notes.append(
-            "The torch that was found is the larger build for NVIDIA's GPUs; it computes on the "
-            "processor as well."
-        )
-    return notes

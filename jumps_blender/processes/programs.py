@@ -1,4 +1,4 @@
-"""The programs that make a Python environment with PyTorch: venv, pip, and a first import.
+"""The programs that make a Python environment by a recipe: venv, pip, and a first import.
 
 They run one after the other, can be ended at any time, and what they say is kept in a log, told as
 progress, and made one clear line when they fail.
@@ -22,30 +22,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 from urllib.parse import unquote
 
 from ..errors import JumpsError, WorkCancelledError
+from .recipe import PipRun, Recipe
 
-Build = Literal["cpu", "cuda"]
+_USUAL_WHEELS = 12  # what is installed, and what that needs
 
-# What is installed; the bounds and their reasons are in pyproject.toml.
-PACKAGES = ("torch>=2.5,<3", "numpy>=1.26,<3", "safetensors>=0.5,<1")
-
-# Where torch comes from when the build on PyPI isn't the wanted one: PyPI has CUDA for Linux and
-# the CPU for Windows. CUDA 13.0 is what most releases since 2.11 share, and runs on every NVIDIA
-# GPU since Turing (2018), with driver 580 or later; PyTorch 2.15 drops CUDA 12.6.
-TORCH_INDEXES: dict[tuple[str, Build], str] = {
-    ("linux", "cpu"): "https://download.pytorch.org/whl/cpu",
-    ("win32", "cuda"): "https://download.pytorch.org/whl/cu130",
-}
-
-# Bytes that are downloaded, roughly; only the progress shown depends on them.
-_DOWNLOADS: dict[Build, float] = {"cpu": 200e6, "cuda": 3e9}
-_DOWNLOADS_BESIDE_TORCH = 50e6
-_USUAL_WHEELS = 12  # torch, numpy, safetensors and what they need
-
-_CHECK_SECONDS = 120.0  # for the first import of PyTorch
+_CHECK_SECONDS = 120.0  # for the first import; a cold disk takes a while
 _GRACE_SECONDS = 10.0  # between the end of a program's output and its own end
 _TICK_SECONDS = 0.1  # how often a silent program is looked after
 _LOG_BYTES = 2_000_000
@@ -73,22 +58,6 @@ _MISLEADING = {
 
 _NO_SPACE = re.compile(r"Errno 28\b|No space left on device|WinError 112\b")
 DISK_FULL = "the disk is full; make room or choose another folder"
-
-_CHECK = """
-import json, numpy, safetensors, torch
-def gpu_works():
-    try:
-        return float(torch.ones(1, device="cuda").sum()) == 1
-    except Exception:
-        return False
-print(json.dumps({
-    "torch": torch.__version__,
-    "numpy": numpy.__version__,
-    "safetensors": safetensors.__version__,
-    "cuda": torch.version.cuda,
-    "gpu_works": gpu_works() if torch.version.cuda else None,
-}))
-"""
 
 
 class Programs:
@@ -126,8 +95,8 @@ class Programs:
     def __exit__(self, *error: object) -> None:
         self._log.__exit__(*error)
 
-    def make_environment(self, base: Path, environment: Path, build: Build) -> dict[str, Any]:
-        """Fill an environment; what its check answers: versions, CUDA, whether the GPU works.
+    def make_environment(self, base: Path, environment: Path, recipe: Recipe) -> dict[str, Any]:
+        """Fill an environment; what the recipe's check answers.
 
         base: the Python to make it with
         environment: its folder, which is there; programs run in it
@@ -147,20 +116,36 @@ class Programs:
         if code != 0 or pip is None or not python.is_file():
             raise self.failed(_environment_error(base, environment, code, lines))
 
-        commands = pip_commands(python, sys.platform, build, self._wheels, pip >= (24, 1))
+        runs = [run for run in recipe.runs if self._wheels is None or run.index is None]
+        expected = sum(run.download for run in runs)
         begins = _PIP_BEGINS
-        for number, command in enumerate(commands):
-            # Where there are two, the first gets torch, which is nearly everything.
-            ends = 0.85 if number + 1 < len(commands) else _CHECK_BEGINS
-            expected = _DOWNLOADS_BESIDE_TORCH if number else _DOWNLOADS[build]
-            output = PipOutput(expected)
-            self._run_pip(command, environment, output, begins, ends)
+        for run in runs:
+            ends = begins + (_CHECK_BEGINS - _PIP_BEGINS) * run.download / expected
+            command = pip_command(python, run, self._wheels, pip >= (24, 1))
+            output = PipOutput(run.download)
+            self._run_pip(command, environment, output, (begins, ends), recipe)
             begins = ends
 
         self._tell(_CHECK_BEGINS, "Checking")
-        facts = self._check(python, environment)
+        facts = self.check(python, environment, recipe)
         shutil.rmtree(downloads, ignore_errors=True)
         return facts
+
+    def check(self, python: Path, environment: Path, recipe: Recipe) -> dict[str, Any]:
+        """Import what was installed: its facts; raises JumpsError when that fails."""
+        code, lines = self._run(
+            [str(python), "-I", "-X", "utf8", "-c", recipe.check],
+            environment,
+            f"Importing {recipe.name}",
+            limit=_CHECK_SECONDS,
+        )
+        last = next((line.strip() for line in reversed(lines) if line.strip()), f"code {code}")
+        if code == 0:
+            with suppress(ValueError):
+                facts = json.loads(last)
+                if isinstance(facts, dict):
+                    return facts
+        raise self.failed(f"What was installed cannot be imported: {last.rstrip('.')}")
 
     def abandon(self) -> None:
         """Stop for good, when Blender ends: no thread will come to it any more."""
@@ -173,8 +158,16 @@ class Programs:
         return JumpsError(f"{reason}{see}.")
 
     def _run_pip(
-        self, command: list[str], environment: Path, output: PipOutput, begins: float, ends: float
+        self,
+        command: list[str],
+        environment: Path,
+        output: PipOutput,
+        shares: tuple[float, float],
+        recipe: Recipe,
     ) -> None:
+        """Run pip, which takes the work from the first of the shares to the second."""
+        begins, ends = shares
+
         def tell() -> None:
             self._tell(begins + (ends - begins) * output.share, output.status)
 
@@ -200,23 +193,7 @@ class Programs:
         code, lines = self._run(command, environment, "pip", hear=hear, grown=grown)
         if code != 0:
             where = f"{_python_version(environment)} on {platform.system()} {platform.machine()}"
-            raise self.failed(pip_error(lines, environment.parent, self._wheels, where))
-
-    def _check(self, python: Path, environment: Path) -> dict[str, Any]:
-        """Import what was installed; raises JumpsError when that fails."""
-        code, lines = self._run(
-            [str(python), "-I", "-X", "utf8", "-c", _CHECK],
-            environment,
-            "Importing PyTorch",
-            limit=_CHECK_SECONDS,
-        )
-        last = next((line.strip() for line in reversed(lines) if line.strip()), f"code {code}")
-        if code == 0:
-            with suppress(ValueError):
-                facts = json.loads(last)
-                if isinstance(facts, dict):
-                    return facts
-        raise self.failed(f"What was installed cannot be imported: {last.rstrip('.')}")
+            raise self.failed(pip_error(lines, environment.parent, self._wheels, where, recipe))
 
     def _run(
         self,
@@ -278,27 +255,17 @@ class Programs:
         return process.returncode, list(last)
 
     def _start(self, command: list[str], environment: Path) -> subprocess.Popen[str]:
-        arguments: dict[str, Any] = {}
-        if sys.platform == "win32":
-            arguments["creationflags"] = (
-                subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-            )
-        else:
-            arguments["start_new_session"] = True
         # With the lock, so that no program is started unseen by ``abandon``.
         with self._process_lock:
             self._check_cancelled()
             try:
-                self._process = process = subprocess.Popen(  # noqa: S603 - the caller's Python
+                self._process = process = start_group(
                     command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     encoding="utf-8",
                     errors="replace",
                     cwd=environment,
                     env=self._variables(environment),
-                    **arguments,
                 )
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
@@ -319,8 +286,9 @@ class Programs:
             variables = {n: v for n, v in variables.items() if not n.upper().startswith("PIP_")}
             variables["PIP_CONFIG_FILE"] = os.devnull
         # The system's temporary folder may be a small one in memory.
-        for name in ("TMPDIR", "TEMP", "TMP"):
-            variables[name] = str(environment / _DOWNLOADED)
+        if (environment / _DOWNLOADED).is_dir():
+            for name in ("TMPDIR", "TEMP", "TMP"):
+                variables[name] = str(environment / _DOWNLOADED)
         return variables
 
     def _kill(self) -> None:
@@ -328,39 +296,53 @@ class Programs:
         with self._process_lock:
             process = self._process
             # Once it has been waited for, its number may be another's.
-            if process is None or process.returncode is not None:
-                return
-            with suppress(OSError, subprocess.SubprocessError):
-                if sys.platform == "win32":
-                    system = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
-                    subprocess.run(  # noqa: S603 - Windows' own program
-                        [str(system / "taskkill.exe"), "/T", "/F", "/PID", str(process.pid)],
-                        stdin=subprocess.DEVNULL,
-                        capture_output=True,
-                        timeout=_GRACE_SECONDS,
-                        check=False,
-                        creationflags=subprocess.CREATE_NO_WINDOW,
-                    )
-                else:
-                    os.killpg(process.pid, signal.SIGKILL)
-            with suppress(OSError):
-                process.kill()
+            if process is not None and process.returncode is None:
+                end_group(process)
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise WorkCancelledError
 
 
-def pip_commands(
-    python: Path, system: str, build: Build, wheels: Path | None, raw: bool
-) -> list[list[str]]:
-    """The command lines that install PACKAGES, to be run one after the other.
+def start_group(command: list[str], **options: Any) -> subprocess.Popen:
+    """Start a program whose output is read, and which ``end_group`` ends with its children."""
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        options["creationflags"] = flags
+    else:
+        options["start_new_session"] = True
+    return subprocess.Popen(  # noqa: S603 - the caller's Python
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options
+    )
 
-    python: the environment's; system: as in ``sys.platform``
-    wheels: the one folder to install from; None for the package index
+
+def end_group(process: subprocess.Popen) -> None:
+    """End a program that hasn't been waited for, and all that it has started."""
+    with suppress(OSError, subprocess.SubprocessError):
+        if sys.platform == "win32":
+            system = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
+            subprocess.run(  # noqa: S603 - Windows' own program
+                [str(system / "taskkill.exe"), "/T", "/F", "/PID", str(process.pid)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_GRACE_SECONDS,
+                check=False,
+                creationflags=subprocess.CREATE_NO_WINDOW,
+            )
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    with suppress(OSError):
+        process.kill()
+
+
+def pip_command(python: Path, run: PipRun, wheels: Path | None, raw: bool) -> list[str]:
+    """The command line of a run of pip.
+
+    python: the environment's
+    wheels: the one folder to install from; None for the package index, or the run's own
     raw: whether this pip can tell its progress in bytes (from version 24.1 on)
     """
-    install = [
+    command = [
         *(str(python), "-I", "-X", "utf8", "-m", "pip", "install"),
         *("--disable-pip-version-check", "--no-input", "--no-user", "--no-warn-script-location"),
         # Nobody would find gigabytes in pip's cache; and nobody here has a compiler.
@@ -368,14 +350,12 @@ def pip_commands(
         *("--progress-bar", "raw" if raw else "off"),
     ]
     if wheels is not None:
-        return [[*install, "--no-index", "--find-links", str(wheels), *PACKAGES]]
-    commands = [[*install, *PACKAGES]]
-    index = TORCH_INDEXES.get((system, build))
-    if index is not None:
-        # By itself: PyPI could offer its own build, perhaps a newer one. The next command finds it
-        # installed and gets what it needs.
-        commands.insert(0, [*install, "--index-url", index, "--no-deps", PACKAGES[0]])
-    return commands
+        command += ["--no-index", "--find-links", str(wheels)]
+    elif run.index is not None:
+        command += ["--index-url", run.index]
+    if run.alone:
+        command.append("--no-deps")
+    return [*command, *run.packages]
 
 
 class PipOutput:
@@ -446,11 +426,14 @@ class PipOutput:
         self.share = max(self.share, share)
 
 
-def pip_error(lines: list[str], folder: Path, wheels: Path | None, python: str) -> str:
+def pip_error(
+    lines: list[str], folder: Path, wheels: Path | None, python: str, recipe: Recipe
+) -> str:
     """Why pip failed and what to do, by its last output lines; no full stop at the end.
 
     folder: where to; wheels: where from, None for the package index
     python: the Python and the machine that wheels must fit, in words
+    recipe: what was to be installed
     """
     text = "\n".join(lines)
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
@@ -489,12 +472,12 @@ def pip_error(lines: list[str], folder: Path, wheels: Path | None, python: str) 
             )
     if missing is not None:
         # pip turns the order of the bounds round; ours reads better.
-        package = next((p for p in PACKAGES if p.startswith(f"{missing[1]}>")), missing[1])
+        package = recipe.requirement(missing[1])
         if wheels is not None:
             return f"{wheels}: no wheel of {package} for {python} is there; add one"
         return (
-            f"The package index has no wheel of {package} for {python}; use another version of "
-            "Blender, or choose a folder of wheels"
+            f"The package index has no wheel of {package} for {python}; {recipe.no_wheel}, or "
+            "choose a folder of wheels"
         )
     if errors and errors[-1] != "Exception:":
         return f"pip failed: {errors[-1].rstrip('.')}"

@@ -30,6 +30,7 @@ class Backend:
     pythons: the first and the last version of Python that its packages support
     packages: what pip installs for it, without looking at what ``alone`` would need
     alone: packages whose own requirements are not followed: they ask for more than is used
+    download: bytes of ``packages`` with what they need, and of ``alone``, roughly
     modules: what is imported to see whether it is there; the first one's version is told
     models: files that the user brings; empty where the packages hold the weights
     joint_set: the joints that it finds, by its name in ``skeletons``
@@ -42,6 +43,7 @@ class Backend:
     pythons: tuple[Version, Version]
     packages: tuple[str, ...]
     alone: tuple[str, ...]
+    download: tuple[float, float]
     modules: tuple[str, ...]
     models: tuple[ModelFile, ...]
     joint_set: str
@@ -71,6 +73,7 @@ BACKENDS: dict[str, Backend] = {
             ),
             # The last release that has the model inside.
             alone=("mediapipe==0.10.21",),
+            download=(92e6, 36e6),
             modules=("mediapipe", "cv2", "numpy"),
             models=(),
             joint_set="mediapipe33",
@@ -81,8 +84,15 @@ BACKENDS: dict[str, Backend] = {
             name="rtmpose",
             label="RTMPose",
             pythons=((3, 9), (3, 13)),
-            packages=("numpy>=1.24,<3", "onnxruntime>=1.17,<2", "opencv-python-headless>=4.8,<5"),
+            # rtmlib asks for two more OpenCVs, which would overwrite each other.
+            packages=(
+                "numpy>=1.24,<3",
+                "onnxruntime>=1.17,<2",
+                "opencv-python-headless>=4.8,<5",
+                "tqdm>=4.60,<5",
+            ),
             alone=("rtmlib>=0.0.13,<0.1",),
+            download=(102e6, 0.1e6),
             modules=("rtmlib", "onnxruntime", "cv2", "numpy"),
             models=(
                 ModelFile("detector", "Person Detector", ".onnx"),
@@ -96,8 +106,17 @@ BACKENDS: dict[str, Backend] = {
             name="mediapipe-task",
             label="MediaPipe Pose Landmarker",
             pythons=((3, 9), (3, 13)),
-            packages=("mediapipe>=0.10.30,<2", "opencv-python-headless>=4.8,<5"),
-            alone=(),
+            # The OpenCV that mediapipe asks for would overwrite the one without windows.
+            packages=(
+                "numpy>=1.24,<3",
+                "absl-py>=2.1,<3",
+                "certifi>=2023",
+                "flatbuffers>=25.9,<26",
+                "matplotlib>=3.8,<4",
+                "opencv-python-headless>=4.8,<5",
+            ),
+            alone=("mediapipe>=0.10.30,<2",),
+            download=(104e6, 43e6),
             modules=("mediapipe", "cv2", "numpy"),
             models=(ModelFile("landmarker", "Pose Landmarker", ".task"),),
             joint_set="mediapipe33",

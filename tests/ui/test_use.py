@@ -163,3 +163,21 @@ def test_import_from_the_file_browser_and_the_panel_without_pytorch(
     assert {"jumps.install_runtime", "jumps.install_wheels"} <= set(result.figures["without"])
     assert "jumps.upsample_skeleton" not in result.figures["without"]
     assert colours(result.picture("without_pytorch", result.figures["sidebar"])) > 50
+
+
+def test_an_estimators_installation_shows_its_bar_and_is_cancelled(
+    run_in_window: RunInWindow,
+) -> None:
+    result = run_in_window("estimators", size="1280x1200")
+    figures = result.figures
+    assert figures["status"] == "Making an environment"
+    assert figures["is_there"]
+    assert figures["is_gone"]
+    assert figures["program_is_gone"]
+    shown = [
+        result.picture(name, figures["preferences"])
+        for name in ("preferences", "installing", "cancelled")
+    ]
+    assert colours(shown[0]) > 50
+    assert changed(shown[0], shown[1]) > 0.002
+    assert changed(shown[0], shown[2]) < changed(shown[0], shown[1])

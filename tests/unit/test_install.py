@@ -1,4 +1,4 @@
-"""PyTorch's installation: real environments from fake wheels, everything else from a fake Python.
+"""Installations, with PyTorch's as the example: fake wheels, and mostly a fake Python.
 
 Nothing here needs the network.
 """
@@ -17,15 +17,16 @@ from pathlib import Path
 import pytest
 
 from jumps_blender.errors import JumpsError, WorkCancelledError
-from jumps_blender.processes import install, programs
+from jumps_blender.model_runtime import pytorch as pytorch_recipe
+from jumps_blender.model_runtime.pytorch import Build, machine_build, pytorch
+from jumps_blender.processes import install, programs, pythons
 from jumps_blender.processes.install import (
     Install,
     environment_python,
-    machine_build,
     remove,
 )
 from jumps_blender.processes.job import drain
-from jumps_blender.processes.programs import pip_commands
+from jumps_blender.processes.programs import pip_command
 
 from ..fake_wheels import make_wheels
 
@@ -43,6 +44,12 @@ FACTS = {
     "cuda": None,
     "gpu_works": None,
 }
+
+
+def install_pytorch(
+    base: Path, folder: Path, build: Build = "cpu", kind: type[Install] = Install, **options: object
+) -> Install:
+    return kind(lambda _cancelled: base, folder, lambda: pytorch(build), **options)
 
 
 class Watched(Install):
@@ -82,7 +89,7 @@ class FakePython:
     def install(self, folder: Path, **options: object) -> Watched:
         self._plan.write_text(json.dumps(self.plan), encoding="utf-8")
         self._calls.unlink(missing_ok=True)
-        return Watched(self.path, folder, **{"build": "cpu", **options})
+        return install_pytorch(self.path, folder, kind=Watched, **options)
 
     def calls(self) -> list[tuple[list[str], dict[str, str]]]:
         lines = self._calls.read_text(encoding="utf-8").splitlines()
@@ -142,7 +149,7 @@ def failure(job: Install) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("module", [install, programs])
+@pytest.mark.parametrize("module", [install, programs, pythons])
 def test_only_the_standard_library_is_imported(module):
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     names = {
@@ -164,7 +171,7 @@ def fake_nvidia_smi(folder: Path, monkeypatch, script: str) -> None:
     (folder / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     (folder / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(install, "_GPU_QUERY_SECONDS", 0.3)
+    monkeypatch.setattr(pytorch_recipe, "_GPU_QUERY_SECONDS", 0.3)
 
 
 @posix
@@ -190,7 +197,7 @@ def test_machine_build_without_a_gpu(tmp_path, monkeypatch, script):
 def test_a_real_installation_from_wheels_and_one_that_fails_beside_it(tmp_path):
     folder, log = tmp_path / "with space" / "pytorch", tmp_path / "logs" / "install.log"
     wheels = make_wheels(tmp_path / "wheels")
-    job = Watched(BASE, folder, build="cpu", wheels=wheels, log=log)
+    job = install_pytorch(BASE, folder, kind=Watched, wheels=wheels, log=log)
     drain(job)
 
     python = environment_python(folder)
@@ -225,7 +232,7 @@ def test_a_real_installation_from_wheels_and_one_that_fails_beside_it(tmp_path):
     assert job.poll()
 
     few = make_wheels(tmp_path / "few", ("torch", "safetensors"))
-    line = failure(Install(BASE, folder, build="cpu", wheels=few, log=log))
+    line = failure(install_pytorch(BASE, folder, wheels=few, log=log))
     assert line.startswith(f"{few}: no wheel of numpy>=1.26,<3 for Python 3.")
     assert line.endswith(f" is there; add one; see {log}.")
     assert environment_python(folder) == python
@@ -244,11 +251,12 @@ def test_the_steps_and_their_surroundings(tmp_path, fake, monkeypatch):
     folder = tmp_path / "pytorch"
     drain(fake.install(folder))
     python = folder / "env-1" / "bin" / "python"
-    commands = pip_commands(python, "linux", "cpu", None, False)
+    recipe = pytorch("cpu")
+    commands = [pip_command(python, run, None, False) for run in recipe.runs]
     assert [arguments for arguments, _ in fake.calls()] == [
         ["-I", "-X", "utf8", "-m", "venv", str(folder / "env-1")],
         *(command[1:] for command in commands),
-        ["-I", "-X", "utf8", "-c", programs._CHECK],
+        ["-I", "-X", "utf8", "-c", recipe.check],
     ]
     assert len(commands) == 2
     for _, variables in fake.calls():
@@ -356,7 +364,7 @@ def said(end: int) -> bytes:
 @posix
 def test_cancel_ends_the_children_of_a_program(tmp_path, living):
     base, end = living
-    job = Install(base, tmp_path / "pytorch", build="cpu")
+    job = install_pytorch(base, tmp_path / "pytorch")
     assert said(end) == b"up\n"
     job.cancel()
     with pytest.raises(WorkCancelledError):
@@ -369,8 +377,10 @@ def test_nothing_goes_on_when_blender_ends(tmp_path, living):
     base, end = living
     code = (
         "import sys; from pathlib import Path; "
+        "from jumps_blender.model_runtime.pytorch import pytorch; "
         "from jumps_blender.processes.install import Install; "
-        "Install(Path(sys.argv[1]), Path(sys.argv[2]), build='cpu'); sys.stdin.read()"
+        "Install(lambda _: Path(sys.argv[1]), Path(sys.argv[2]), lambda: pytorch('cpu')); "
+        "sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, base, tmp_path / "pytorch"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) as blender:
@@ -385,7 +395,7 @@ SILENT = "gave no sign of life for {} and was ended; check the connection and th
 @posix
 def test_silence_of_the_base_python(tmp_path):
     base = script(tmp_path / "hangs", PAUSE)
-    job = Install(base, tmp_path / "pytorch", build="cpu", silence_seconds=0.2)
+    job = install_pytorch(base, tmp_path / "pytorch", silence_seconds=0.2)
     assert failure(job) == f"{base} {SILENT.format('0.2 s')} again."
     assert not (tmp_path / "pytorch").exists()
 
@@ -429,7 +439,7 @@ def test_silence_of_pip(tmp_path, fake):
 def test_a_base_python_that_makes_no_environment(tmp_path, base, wanted):
     if base.startswith("#!"):
         base = str(script(tmp_path / "python", base.removeprefix("#!")))
-    line = failure(Install(Path(base), tmp_path / "pytorch", build="cpu"))
+    line = failure(install_pytorch(Path(base), tmp_path / "pytorch"))
     wanted = wanted.replace("PYTHON", base).replace("FOLDER", str(tmp_path / "pytorch"))
     assert line.startswith(wanted)
     assert not (tmp_path / "pytorch").exists()
@@ -494,14 +504,12 @@ def test_notes_tell_what_was_installed(tmp_path, fake, monkeypatch, build, cuda,
 
 def test_a_folder_without_a_wheel_of_torch(tmp_path):
     wheels = make_wheels(tmp_path / "wheels", ("numpy", "safetensors"))
-    with pytest.raises(JumpsError) as caught:
-        Install(BASE, tmp_path / "pytorch", build="cpu", wheels=wheels)
-    assert str(caught.value) == (
+    assert failure(install_pytorch(BASE, tmp_path / "pytorch", wheels=wheels)) == (
         f"{wheels}: no wheel of torch is there (torch-….whl); choose a folder that holds the "
         "wheels of torch, numpy and safetensors."
     )
-    with pytest.raises(JumpsError, match=r"nowhere: cannot be read \(No such file or directory\)"):
-        Install(BASE, tmp_path / "pytorch", build="cpu", wheels=tmp_path / "nowhere")
+    line = failure(install_pytorch(BASE, tmp_path / "pytorch", wheels=tmp_path / "nowhere"))
+    assert "nowhere: cannot be read (No such file or directory)" in line
     assert not (tmp_path / "pytorch").exists()
 
 
@@ -510,7 +518,7 @@ def test_too_little_space(tmp_path, monkeypatch, build, needed):
     usage = shutil.disk_usage(tmp_path)._replace(free=needed * 10**9 - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     folder = tmp_path / "pytorch"
-    assert failure(Install(BASE, folder, build=build)) == (
+    assert failure(install_pytorch(BASE, folder, build)) == (
         f"{folder}: {needed}.0 GB are free and about {needed} GB are needed; make room or choose "
         "another folder."
     )
@@ -521,14 +529,14 @@ def test_too_little_space(tmp_path, monkeypatch, build, needed):
 def test_a_folder_that_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     folder = tmp_path / "pytorch"
-    assert failure(Install(BASE, folder, build="cpu")) == (
+    assert failure(install_pytorch(BASE, folder)) == (
         f"{folder}: cannot be written (Permission denied); choose another folder."
     )
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "file").touch()
-    assert failure(Install(BASE, tmp_path / "file", build="cpu")) == (
+    assert failure(install_pytorch(BASE, tmp_path / "file")) == (
         f"{tmp_path / 'file'}: cannot be written (File exists); choose another folder."
     )
 
@@ -540,7 +548,7 @@ def test_only_one_works_in_a_folder(tmp_path, fake):
     job = fake.install(folder)
     until(job, "Looking for torch")
     wanted = f"{folder}: an installation goes on there; wait for its end."
-    assert failure(Install(BASE, folder, build="cpu")) == wanted
+    assert failure(install_pytorch(BASE, folder)) == wanted
     with pytest.raises(JumpsError) as caught:
         remove(folder)
     assert str(caught.value) == wanted

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jumps_blender.processes.programs import PACKAGES, PipOutput, pip_commands, pip_error
+from jumps_blender.model_runtime.pytorch import PACKAGES, pytorch
+from jumps_blender.processes.programs import PipOutput, pip_command, pip_error
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,14 +45,16 @@ def test_commands_for_the_package_index(system, build, index):
     everything = ["/p", *ALWAYS, "raw", "torch>=2.5,<3", "numpy>=1.26,<3", "safetensors>=0.5,<1"]
     torch = ["/p", *ALWAYS, "raw", "--index-url", index, "--no-deps", "torch>=2.5,<3"]
     wanted = [everything] if index is None else [torch, everything]
-    assert pip_commands(Path("/p"), system, build, None, True) == wanted
+    runs = pytorch(build, system).runs
+    assert [pip_command(Path("/p"), run, None, True) for run in runs] == wanted
 
 
 @pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
 def test_commands_for_a_folder_of_wheels(system):
-    assert pip_commands(Path("/p"), system, "cpu", Path("/w"), False) == [
+    (run,) = (run for run in pytorch("cpu", system).runs if run.index is None)
+    assert pip_command(Path("/p"), run, Path("/w"), False) == (
         ["/p", *ALWAYS, "off", "--no-index", "--find-links", "/w", *PACKAGES]
-    ]
+    )
 
 
 def test_pip_output_with_raw_progress():
@@ -207,4 +210,5 @@ NETWORK = "The package index cannot be reached; check the connection, or choose 
 def test_pip_error(wheels, output, wanted):
     wheels = wheels and Path(wheels)
     lines = output.splitlines()
-    assert pip_error(lines, Path("/to"), wheels, "Python 3.11 on Linux x86_64") == wanted
+    where = "Python 3.11 on Linux x86_64"
+    assert pip_error(lines, Path("/to"), wheels, where, pytorch("cpu")) == wanted
