@@ -12,6 +12,11 @@ from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_pr
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from .operators.bones_presets import JUMPS_OT_add_bones_preset, JUMPS_OT_load_bones_preset
 from .operators.clear_result import JUMPS_OT_clear_result
+from .operators.estimate_poses import (
+    JUMPS_FH_video,
+    JUMPS_OT_estimate_poses,
+    JUMPS_OT_open_video,
+)
 from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
 from .operators.install_estimators import (
@@ -34,8 +39,9 @@ from .operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from .operators.runtime import close_workers
 from .operators.select_result import JUMPS_OT_select_result
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
+from .scene.detections import forget_detections
 from .scene.preview import forget_all
-from .ui import menus, overlay, panels, presets
+from .ui import live_picture, menus, overlay, panels, presets
 from .ui.preferences import JUMPS_AP_preferences
 
 # In order: a class follows those that it refers to, and panels stand in the sidebar like this.
@@ -47,6 +53,9 @@ _CLASSES = (
     JUMPS_OT_import_poses,
     JUMPS_OT_read_poses,
     JUMPS_FH_poses,
+    JUMPS_OT_open_video,
+    JUMPS_OT_estimate_poses,
+    JUMPS_FH_video,
     JUMPS_OT_upsample_skeleton,
     JUMPS_OT_cancel,
     JUMPS_OT_apply_preview,
@@ -77,7 +86,9 @@ _CLASSES = (
     panels.JUMPS_UL_people,
     panels.JUMPS_MT_results,
     panels.JUMPS_PT_source,
+    panels.JUMPS_PT_video,
     panels.JUMPS_PT_person,
+    panels.JUMPS_PT_missing,
     panels.JUMPS_PT_upsample,
     panels.JUMPS_PT_result,
     panels.JUMPS_PT_placement,
@@ -99,6 +110,7 @@ def register() -> None:
     settings.register()
     presets.register()
     menus.register()
+    live_picture.register()
     overlay.register()
     _unhook()
     bpy.app.handlers.load_post.append(_let_go)
@@ -111,6 +123,7 @@ def unregister() -> None:
     _let_go()
     close_workers()
     overlay.unregister()
+    live_picture.unregister()
     menus.unregister()
     presets.unregister()
     settings.unregister()
@@ -124,6 +137,7 @@ def _let_go(*_: object) -> None:
     """Another file is open, or the add-on goes: what waits belongs to the file that was left."""
     stop_running()
     forget_all()
+    forget_detections()
     overlay.update()
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from .footage import Footage
 from .look import STATE_COLOURS, Colours
 from .result import (
     Result,
+    clip_of,
     create_result,
     has_own_world,
     results_in,
@@ -57,6 +59,11 @@ class Preview:
     settings: Mapping[str, Any] = field(default_factory=dict)
     again_uid: int = 0
     placed: tuple[int, bool] | None = None
+
+    @property
+    def clip(self) -> Path:
+        """What people know the source by; see ``clip_of``."""
+        return clip_of(self.sequence.source, self.settings)
 
     @cached_property
     def _unit_plane(self) -> PicturePlane:
