@@ -7,7 +7,7 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from .operators import settings
+from .operators import settings, show_footage
 from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from .operators.bones_presets import JUMPS_OT_add_bones_preset, JUMPS_OT_load_bones_preset
@@ -33,11 +33,14 @@ from .operators.install_runtime import (
 )
 from .operators.lock_feet import JUMPS_OT_lock_feet
 from .operators.long_operator import JUMPS_OT_cancel, stop_running
-from .operators.read_poses import JUMPS_OT_read_poses
+from .operators.pick_person import JUMPS_OT_pick_person
+from .operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from .operators.rerun_result import JUMPS_OT_rerun_result
 from .operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from .operators.runtime import close_workers
+from .operators.seen import picking
 from .operators.select_result import JUMPS_OT_select_result
+from .operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from .scene.detections import forget_detections
 from .scene.preview import forget_all
@@ -52,10 +55,14 @@ _CLASSES = (
     settings.JUMPS_PG_settings,
     JUMPS_OT_import_poses,
     JUMPS_OT_read_poses,
+    JUMPS_OT_read_again,
+    JUMPS_OT_pick_person,
     JUMPS_FH_poses,
     JUMPS_OT_open_video,
     JUMPS_OT_estimate_poses,
     JUMPS_FH_video,
+    JUMPS_OT_show_footage,
+    JUMPS_OT_hide_footage,
     JUMPS_OT_upsample_skeleton,
     JUMPS_OT_cancel,
     JUMPS_OT_apply_preview,
@@ -108,6 +115,7 @@ def register() -> None:
         if not cls.is_registered:
             bpy.utils.register_class(cls)
     settings.register()
+    show_footage.register()
     presets.register()
     menus.register()
     live_picture.register()
@@ -126,6 +134,7 @@ def unregister() -> None:
     live_picture.unregister()
     menus.unregister()
     presets.unregister()
+    show_footage.unregister()
     settings.unregister()
     for cls in reversed(_CLASSES):
         if cls.is_registered:
@@ -136,6 +145,7 @@ def unregister() -> None:
 def _let_go(*_: object) -> None:
     """Another file is open, or the add-on goes: what waits belongs to the file that was left."""
     stop_running()
+    picking.is_on = False
     forget_all()
     forget_detections()
     overlay.update()

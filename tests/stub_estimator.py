@@ -56,7 +56,7 @@ def listen():
 
 
 def body(frame, person, names):
-    """Places and confidences of one person's joints: she walks to the right, and swings her arms."""
+    """Places and confidences of one person's joints: walking to the right."""
     across = 150 + 4 * frame + 160 * person
     swing = 20 * math.sin(frame / 5)
     places, sure = [], []
@@ -88,7 +88,8 @@ def main():
     numbers = list(range(first, last, step))
     for done, frame in enumerate(numbers):
         if frame == own["die_at"]:
-            print("out of luck", file=sys.stderr, flush=True)
+            sys.stderr.write("out of luck\n")
+            sys.stderr.flush()
             os._exit(9)
         for person in range(own["people"]):
             where, how = body(frame, person, names)

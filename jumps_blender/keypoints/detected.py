@@ -5,15 +5,28 @@ The answers are those of ``missing_joints``; what doesn't depend on the rule is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..skeletons import COMMON12, JOINTS
+from ..skeletons import COMMON12, JOINTS, joint_index
 from .missing import Missing
+from .pose_file import ASSUMED_FPS
 from .track import PoseTrack
+
+_PARTS = (
+    *(("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand"), ("shoulder", "hip")),
+    *(("hip", "knee"), ("knee", "ankle"), ("ankle", "toe")),
+)
+_PAIRS = [
+    *(("l_shoulder", "r_shoulder"), ("l_hip", "r_hip")),
+    *((f"{side}_{a}", f"{side}_{b}") for side in "lr" for a, b in _PARTS),
+]
+# What lines are drawn between, among the 28: detectors have no joints in between.
+STARTS, ENDS = np.array([[joint_index(name) for name in pair] for pair in _PAIRS]).T
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,25 @@ class Detected:
         first = max(frame - rule.dilation, 0)
         near = slice(first, frame + rule.dilation + 1)
         lost = _missing(self.track.confidence[near], self.inside[near], rule)[frame - first]
+        (places,), (found,) = self.places(np.array([frame]))
+        return Sighting(places, found, found & (self._sources[0] & lost).any(axis=1))
+
+    def near(self, time: float) -> int | None:
+        """The frame, from 0, that is nearest to a time in seconds; None outside the track."""
+        times = self.track.times
+        half = 0.5 / (self.track.fps or ASSUMED_FPS) + 1e-6
+        if not times[0] - half <= time <= times[-1] + half:
+            return None
+        after = min(int(np.searchsorted(times, time)), len(times) - 1)
+        before = max(after - 1, 0)
+        return before if time - times[before] < times[after] - time else after
+
+    def places(self, frames: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Places (n, 28, 2) in some frames, in pixels, and bool (n, 28), which there are."""
         is_source, weights = self._sources
-        found = weights.any(axis=1) & ~(is_source & (self.track.confidence[frame] <= 0)).any(axis=1)
-        places = np.where(found[:, None], weights @ self.track.positions[frame], 0.0)
-        return Sighting(places, found, found & (is_source & lost).any(axis=1))
+        lost = (self.track.confidence[frames] <= 0)[:, None] & is_source
+        found = weights.any(axis=1) & ~lost.any(axis=2)
+        return np.where(found[..., None], weights @ self.track.positions[frames], 0.0), found
 
     def missing_share(self, rule: Missing) -> float:
         """Share in [0, 1] of the 12 common joints' frames in which the joint is missing."""
@@ -82,6 +110,25 @@ def inside(track: PoseTrack) -> NDArray[np.float32]:
         return np.full(track.confidence.shape, np.inf, np.float32)
     share = track.positions / np.array(track.image_size, np.float32)
     return np.asarray(np.minimum(share, 1 - share).min(axis=2))
+
+
+def distances(
+    point: NDArray[np.float64], places: NDArray[np.float64], sightings: Sequence[Sighting]
+) -> NDArray[np.float64]:
+    """(P,) how far each person's bones and joints are from a point (2,); infinite for nobody seen.
+
+    places: (P, 28, 2), the sightings' on the screen
+    """
+    found = np.array([each.found for each in sightings])
+    start, end = places[:, STARTS], places[:, ENDS]
+    along = end - start
+    squared = np.maximum((along**2).sum(axis=-1), 1e-12)
+    share = np.clip(((point - start) * along).sum(axis=-1) / squared, 0.0, 1.0)
+    away = np.linalg.norm(start + share[..., None] * along - point, axis=-1)
+    away[~(found[:, STARTS] & found[:, ENDS])] = np.inf
+    single = np.linalg.norm(places - point, axis=-1)
+    single[~found] = np.inf
+    return np.asarray(np.minimum(away.min(axis=1), single.min(axis=1)))
 
 
 def _missing(

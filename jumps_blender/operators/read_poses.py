@@ -19,7 +19,7 @@ from ..model_runtime.tasks import unpacked_tracks
 from ..processes.client import WorkerJob
 from ..scene.detections import keep_detections
 from ..scene.result import by_uid
-from .long_operator import LongOperator, refuse_if_running
+from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import blender_runtime, worker
 from .settings import AUTOMATIC, FORMAT_ITEMS, source_of
 
@@ -99,6 +99,7 @@ def take_poses(
         for key, value in rule_words.items():
             setattr(settings, key, value)
     settings.rule_is_files = rule is not None
+    redraw(bpy.context, {"UI", "WINDOW"})
     # Also where nothing of the rule has changed.
     settings.dilation = settings.dilation
     job.notes += [f"{name}: {note}" for note in facts["notes"]]
@@ -107,6 +108,34 @@ def take_poses(
         f"{name}: {len(facts['people'])} {noun} in {facts['frames']} frames ({facts['format']}); "
         f"person {facts['people'][0]['person']} is seen most."
     )
+
+
+class JUMPS_OT_read_again(LongOperator, Operator):
+    """Read the source's detections again: they are kept in memory, and not in the .blend"""
+
+    bl_idname = "jumps.read_again"
+    bl_label = "Read Again"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not context.scene.jumps.source:
+            cls.poll_message_set("Import or estimate poses first.")
+            return False
+        return not refuse_if_running(cls)
+
+    def start(self, context: Context) -> WorkerJob:
+        self._source = source, style, fps = source_of(context.scene.jumps)
+        return read_job(source, style or None, fps or None)
+
+    def prepare(self, job: WorkerJob) -> None:
+        """See ``LongOperator.prepare``."""
+        self._people = unpacked_tracks(job.facts, job.arrays)
+
+    def finish(self, context: Context, _job: WorkerJob) -> str:
+        keep_detections(*self._source, self._people)
+        redraw(context, {"UI", "WINDOW"})
+        return f"Read the detections of {Path(self._source[0]).name}."
 
 
 def list_people(settings: Any, people: list[dict[str, Any]]) -> None:

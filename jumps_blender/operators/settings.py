@@ -42,6 +42,16 @@ def changed() -> None:
         listener()
 
 
+# Called when a preview lies elsewhere, or at another time; filled by ``show_footage``.
+on_placing: list[Callable[[Context], None]] = []
+
+
+def _placed(_settings: PropertyGroup, context: Context) -> None:
+    for listener in on_placing:
+        listener(context)
+    changed()
+
+
 def _changed(_settings: PropertyGroup, _context: Context) -> None:
     changed()
 
@@ -210,7 +220,7 @@ class JUMPS_PG_settings(PropertyGroup):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     people: CollectionProperty(type=JUMPS_PG_person)
-    person_index: IntProperty(name="Person", description="The person to upsample")
+    person_index: IntProperty(name="Person", description="The person to upsample", update=_placed)
     engine: EnumProperty(
         name="Engine",
         translation_context="JUMPS",
@@ -347,6 +357,7 @@ class JUMPS_PG_settings(PropertyGroup):
         max=MAX_HEIGHT,
         soft_min=0.5,
         soft_max=2.5,
+        update=_placed,
     )
     start_frame: IntProperty(
         name="Start Frame",
@@ -354,18 +365,21 @@ class JUMPS_PG_settings(PropertyGroup):
         default=1,
         min=0,
         max=1_000_000,
+        update=_placed,
     )
     use_clip_fps: BoolProperty(
         name="Clip's Frame Rate",
         description="Set the scene's frame rate to the clip's; otherwise the clip keeps its speed "
         "at the scene's frame rate, with keys between frames",
         default=False,
+        update=_placed,
     )
     keep_previous: BoolProperty(
         name="Keep Earlier Result",
         description="Apply beside an earlier result of the same person, at the world's origin, "
         "instead of in its place",
         default=False,
+        update=_placed,
     )
     show_states: BoolProperty(
         name="State Colors",

@@ -22,6 +22,7 @@ from .footage_check import MotionCheck
 from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
 from .settings import rule_of, set_preview
+from .show_footage import follow
 
 # What a result keeps of its settings that isn't about upsampling.
 _KEPT_ONLY = ("camera_from", "video")
@@ -118,8 +119,10 @@ class Upsampling(LongOperator):
 
     def finish(self, context: Context, _job: WorkerJob | ChainedJob) -> str:
         """Show the sequence over the viewport."""
-        preview = self._preview
-        set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
+        preview, scene = self._preview, by_uid(bpy.data.scenes, self._scene)
+        set_preview(scene, keep(preview))
+        if scene == context.scene:
+            follow(context)
         redraw(context, {"WINDOW"})
         found = ", ".join(
             f"{share:.0%} {state.name.lower()}" for state, share in preview.shares.items()

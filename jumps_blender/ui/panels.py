@@ -40,15 +40,20 @@ from ..operators.install_runtime import (
 )
 from ..operators.lock_feet import JUMPS_OT_lock_feet
 from ..operators.long_operator import running
+from ..operators.pick_person import JUMPS_OT_pick_person
 from ..operators.preferences import preferences
-from ..operators.read_poses import JUMPS_OT_read_poses
+from ..operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
+from ..operators.settings import source_of
+from ..operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
+from ..scene.detections import find_detections
 from ..scene.feet import CONTACT, contact_owners
+from ..scene.footage_view import footage_camera
 from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
 from ..scene.retarget import CONTROLS, DRIVEN, has_switch
@@ -117,6 +122,10 @@ class JUMPS_PT_source(_SidebarPanel, Panel):
             style = f"by {video['estimator']}" if "estimator" in video else settings.format
             row.label(text=f"{style}, {rate}", icon="BLANK1", translate=False)
             layout.prop(settings, "footage", icon="FILE_MOVIE")
+            if footage_camera(context.scene) is not None:
+                layout.operator(JUMPS_OT_hide_footage.bl_idname, icon="HIDE_ON")
+            elif settings.footage:
+                layout.operator(JUMPS_OT_show_footage.bl_idname, icon="CAMERA_DATA")
         else:
             layout.label(text="Or drop a pose file or a video here.", icon="INFO")
 
@@ -161,6 +170,7 @@ class JUMPS_PT_person(_SidebarPanel, Panel):
         column.template_list(
             "JUMPS_UL_people", "", settings, "people", settings, "person_index", rows=3
         )
+        column.operator(JUMPS_OT_pick_person.bl_idname, icon="RESTRICT_SELECT_OFF")
 
 
 class JUMPS_PT_missing(_SidebarPanel, Panel):
@@ -175,6 +185,10 @@ class JUMPS_PT_missing(_SidebarPanel, Panel):
         column.enabled = bool(settings.people)
         for name in ("min_confidence", "edge", "dilation", "show_detection"):
             column.prop(settings, name)
+        if draw_running(self.layout, JUMPS_OT_read_again) or not settings.people:
+            return
+        if find_detections(*source_of(settings)) is None:
+            self.layout.operator(JUMPS_OT_read_again.bl_idname, icon="FILE_REFRESH")
 
 
 class JUMPS_PT_upsample(_SidebarPanel, Panel):

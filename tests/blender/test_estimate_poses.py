@@ -146,8 +146,13 @@ def test_a_result_is_run_again_when_the_poses_are_gone(
     assert result.settings["dilation"] == 1
     assert result.settings["footage"] == str(film)
     assert result.settings["video"] == {
-        **{"path": str(film), "estimator": "mediapipe", "start": 0.0, "stop": None, "step": 1},
-        **{"longest_side": 1920, "people": 0},
+        "path": str(film),
+        "estimator": "mediapipe",
+        "start": 0.0,
+        "stop": None,
+        "step": 1,
+        "longest_side": 1920,
+        "people": 0,
     }
     expected = upsample_track(
         choose_person(read_pose_file(source)), engine="interpolate", edge=0.02, dilation=1
