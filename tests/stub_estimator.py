@@ -57,7 +57,7 @@ def listen():
 
 def body(frame, person, names):
     """Places and confidences of one person's joints: walking to the right."""
-    across = 150 + 4 * frame + 160 * person
+    across = 100 + 1.5 * frame + 130 * person
     swing = 20 * math.sin(frame / 5)
     places, sure = [], []
     for name in names:

@@ -54,8 +54,8 @@ def ghost_shapes(
         [
             bands(screen, start, end, under, (wider, wider)),
             bands(screen, start, end, tints, (wide, wide)),
-            discs(screen, dots, dark.repeat(len(dots), 0), _DOT + _RIM / 2),
-            discs(screen, dots, own[whose], _DOT),
+            discs(screen, dots, dark.repeat(len(dots), 0), _DOT + _RIM / 2, 8),
+            discs(screen, dots, own[whose], _DOT, 8),
             crosses(screen, lost, dark.repeat(len(lost), 0), _CROSS + _RIM / 2, 2.0 + _RIM),
             crosses(screen, lost, cross.repeat(len(lost), 0), _CROSS, 2.0),
         ]

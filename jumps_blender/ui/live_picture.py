@@ -10,7 +10,7 @@ from bpy.types import UILayout
 from numpy.typing import NDArray
 
 _NAME = "picture"
-_SCALE = 9.0  # of an icon: as wide as a narrow sidebar
+_SCALE = 12.0  # of an icon: as wide as a narrow sidebar
 
 _icons: Any = None
 _shown: NDArray[np.uint8] | None = None

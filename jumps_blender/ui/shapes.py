@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import gpu
 import numpy as np
 from bpy.types import Context
 from gpu_extras.batch import batch_for_shader
 from numpy.typing import NDArray
-
-_CIRCLE = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
 
 # Corners (T, 3) of triangles and their colours (T, 4), sRGB.
 Shape = tuple[NDArray[np.float64], NDArray[np.float32]]
@@ -55,15 +54,25 @@ class Screen:
 
 
 def discs(
-    screen: Screen, points: NDArray[np.float64], tints: NDArray[np.float32], pixels: float
+    screen: Screen,
+    points: NDArray[np.float64],
+    tints: NDArray[np.float32],
+    pixels: float,
+    sides: int = 12,
 ) -> Shape:
     """A disc at each point (N, 3), ``pixels`` in radius at a resolution scale of 1."""
     radius = pixels * screen.dpi / screen.pixels_per_unit(points)
-    rim = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], -1) @ screen.across
+    rim = _circle(sides) @ screen.across
     corners = points[:, None] + radius[:, None, None] * rim
-    middles = np.broadcast_to(points[:, None], corners.shape)
-    triangles = np.stack([middles, corners, np.roll(corners, -1, axis=1)], axis=2)
-    return triangles.reshape(-1, 3), np.repeat(tints, 3 * len(_CIRCLE), axis=0)
+    # All triangles share the first corner.
+    order = np.array([(0, side, side + 1) for side in range(1, sides - 1)]).ravel()
+    return corners[:, order].reshape(-1, 3), np.repeat(tints, len(order), axis=0)
+
+
+@cache
+def _circle(sides: int) -> NDArray[np.float64]:
+    angles = np.linspace(0.0, 2 * np.pi, sides, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], -1)
 
 
 def bands(
@@ -75,13 +84,12 @@ def bands(
 ) -> Shape:
     """A band between each of two points (N, 3); ``pixels`` wide at its start and at its end."""
     along = (end - start) @ screen.across.T
-    length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    length = np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9)
     aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
     near = aside * (0.5 * pixels[0] / screen.pixels_per_unit(start))[:, None]
     far = aside * (0.5 * pixels[1] / screen.pixels_per_unit(end))[:, None]
-    left, right, far_left, far_right = start + near, start - near, end + far, end - far
-    triangles = np.stack([left, right, far_right, left, far_right, far_left], axis=1)
-    return triangles.reshape(-1, 3), np.repeat(tints, 6, axis=0)
+    corners = np.stack([start + near, start - near, end - far, end + far], axis=1)
+    return corners[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3), np.repeat(tints, 6, axis=0)
 
 
 def crosses(
