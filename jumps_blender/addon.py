@@ -7,11 +7,16 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from .operators import settings
+from .operators import settings, show_footage
 from .operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from .operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from .operators.bones_presets import JUMPS_OT_add_bones_preset, JUMPS_OT_load_bones_preset
 from .operators.clear_result import JUMPS_OT_clear_result
+from .operators.estimate_poses import (
+    JUMPS_FH_video,
+    JUMPS_OT_estimate_poses,
+    JUMPS_OT_open_video,
+)
 from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
 from .operators.install_estimators import (
@@ -28,14 +33,18 @@ from .operators.install_runtime import (
 )
 from .operators.lock_feet import JUMPS_OT_lock_feet
 from .operators.long_operator import JUMPS_OT_cancel, stop_running
-from .operators.read_poses import JUMPS_OT_read_poses
+from .operators.pick_person import JUMPS_OT_pick_person
+from .operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from .operators.rerun_result import JUMPS_OT_rerun_result
 from .operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from .operators.runtime import close_workers
+from .operators.seen import picking
 from .operators.select_result import JUMPS_OT_select_result
+from .operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
+from .scene.detections import forget_detections
 from .scene.preview import forget_all
-from .ui import menus, overlay, panels, presets
+from .ui import live_picture, menus, overlay, panels, presets
 from .ui.preferences import JUMPS_AP_preferences
 
 # In order: a class follows those that it refers to, and panels stand in the sidebar like this.
@@ -46,7 +55,14 @@ _CLASSES = (
     settings.JUMPS_PG_settings,
     JUMPS_OT_import_poses,
     JUMPS_OT_read_poses,
+    JUMPS_OT_read_again,
+    JUMPS_OT_pick_person,
     JUMPS_FH_poses,
+    JUMPS_OT_open_video,
+    JUMPS_OT_estimate_poses,
+    JUMPS_FH_video,
+    JUMPS_OT_show_footage,
+    JUMPS_OT_hide_footage,
     JUMPS_OT_upsample_skeleton,
     JUMPS_OT_cancel,
     JUMPS_OT_apply_preview,
@@ -77,7 +93,9 @@ _CLASSES = (
     panels.JUMPS_UL_people,
     panels.JUMPS_MT_results,
     panels.JUMPS_PT_source,
+    panels.JUMPS_PT_video,
     panels.JUMPS_PT_person,
+    panels.JUMPS_PT_missing,
     panels.JUMPS_PT_upsample,
     panels.JUMPS_PT_result,
     panels.JUMPS_PT_placement,
@@ -97,8 +115,10 @@ def register() -> None:
         if not cls.is_registered:
             bpy.utils.register_class(cls)
     settings.register()
+    show_footage.register()
     presets.register()
     menus.register()
+    live_picture.register()
     overlay.register()
     _unhook()
     bpy.app.handlers.load_post.append(_let_go)
@@ -111,8 +131,10 @@ def unregister() -> None:
     _let_go()
     close_workers()
     overlay.unregister()
+    live_picture.unregister()
     menus.unregister()
     presets.unregister()
+    show_footage.unregister()
     settings.unregister()
     for cls in reversed(_CLASSES):
         if cls.is_registered:
@@ -123,7 +145,9 @@ def unregister() -> None:
 def _let_go(*_: object) -> None:
     """Another file is open, or the add-on goes: what waits belongs to the file that was left."""
     stop_running()
+    picking.is_on = False
     forget_all()
+    forget_detections()
     overlay.update()
 
 

@@ -13,16 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from ..keypoints import PoseFile, PoseSequence, choose_person, read_pose_file
+from ..keypoints import PoseFile, PoseSequence, PoseTrack, choose_person, read_pose_file
+from ..keypoints.detected import Detected, inside
+from ..keypoints.missing import missing_from
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from ..processes.messages import Arrays
 from ..processes.server import Control
+from ..skeletons import JointSet
 from .smooth import USUAL_SMOOTHING
 from .space import USUAL_FOCAL, lift_sequence
 from .upsample import upsample_track
 
 _SEQUENCE_ARRAYS = ("positions", "state", "confidence", "uncertainty", "times")
 _SPACE_ARRAYS = ("positions", "uncertainty", "contact", "free")
+# Of detections that are handed to the window; it shows none of those of an endless crowd.
+_MOST_SHOWN = 256 * 2**20
 _UPSAMPLING_SHARE = 0.7  # of the time that upsampling and lifting take
 
 
@@ -47,18 +52,23 @@ class Tasks:
         format: str | None = None,  # noqa: A002 - the field's word
         fps: float | None = None,
     ) -> tuple[dict[str, Any], Arrays]:
-        """The people of a pose file: what the panel's list shows."""
+        """The people of a pose file: what the panel's list shows, and what ``unpacked_tracks``
+        makes tracks of.
+        """
         control.progress(0.0, "Reading")
         poses = self._read(path, format, fps)
         # File browsers choose files, but OpenPose writes one for each frame: take its folder.
         if poses.format == "openpose" and Path(path).is_file() and "_keypoints" in Path(path).stem:
             poses = self._read(str(Path(path).parent), format, fps)
+        joints, arrays = packed_tracks(poses)
         return {
             "path": str(poses.path),
             "format": poses.format,
             "fps": poses.fps,
+            "image_size": poses.image_size,
             "frames": poses.frame_count,
             "notes": list(poses.notes),
+            "joints": joints,
             "missing": poses.missing and poses.missing.as_data(),
             "people": [
                 {
@@ -69,7 +79,7 @@ class Tasks:
                 }
                 for track in poses.tracks
             ],
-        }, {}
+        }, arrays
 
     def upsample(
         self,
@@ -171,6 +181,58 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "of unknown version"
+
+
+def packed_tracks(poses: PoseFile) -> tuple[dict[str, Any], Arrays]:
+    """The joints that are used of a pose file, and what was detected of them, person by person.
+
+    The arrays are empty where that is too much to be shown.
+    """
+    whole = poses.joint_set
+    used = [name for name in whole.joints if any(name in each for each in whole.to_target.values())]
+    columns = [whole.joints.index(name) for name in used]
+    joints = {"name": whole.name, "names": used, "to_target": dict(whole.to_target)}
+    frames = sum(len(track.frames) for track in poses.tracks)
+    if not used or frames * len(used) * 16 > _MOST_SHOWN:
+        return joints, {}
+    return joints, {
+        "positions": np.concatenate([track.positions[:, columns] for track in poses.tracks]),
+        "confidence": np.concatenate([track.confidence[:, columns] for track in poses.tracks]),
+        "inside": np.concatenate([inside(track)[:, columns] for track in poses.tracks]),
+        "times": np.concatenate([track.times for track in poses.tracks]),
+    }
+
+
+def unpacked_tracks(facts: dict[str, Any], arrays: Arrays) -> tuple[Detected, ...]:
+    """The people of what ``Tasks.read`` answered, with the joints that are used.
+
+    None where ``packed_tracks`` left them out.
+    """
+    if not arrays:
+        return ()
+    joints, size = facts["joints"], facts["image_size"]
+    to_target = {name: tuple(sources) for name, sources in joints["to_target"].items()}
+    joint_set = JointSet(joints["name"], tuple(joints["names"]), to_target)
+    tracks, start = [], 0
+    for person in facts["people"]:
+        first, count = person["first_frame"], person["frames"]
+        rows = slice(start, start + count)
+        start += count
+        track = PoseTrack(
+            joint_set=joint_set,
+            positions=arrays["positions"][rows],
+            confidence=arrays["confidence"][rows],
+            frames=np.arange(first, first + count),
+            times=arrays["times"][rows],
+            fps=facts["fps"],
+            image_size=(size[0], size[1]) if size else None,
+            person=person["person"],
+            source=facts["path"],
+            format=facts["format"],
+            missing=missing_from(facts["missing"]),
+        )
+        tracks.append(Detected(track, arrays["inside"][rows]))
+    return tuple(tracks)
 
 
 def packed(

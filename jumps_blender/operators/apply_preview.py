@@ -8,10 +8,12 @@ from bpy.types import Context, Operator
 
 from ..errors import JumpsError
 from ..scene.footage import find_footage, footage_notes
+from ..scene.footage_view import hide_footage
 from ..scene.preview import Preview, apply, find
 from .long_operator import redraw
 from .preferences import colours
 from .settings import set_preview
+from .show_footage import follow
 
 
 def waiting(context: Context) -> Preview | None:
@@ -60,6 +62,7 @@ class JUMPS_OT_apply_preview(Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         set_preview(context.scene, "")
+        hide_footage(context.scene, result.find("camera"))
         first, last = result.frame_range
         for note in footage_notes(footage, preview.sequence, preview.space) if footage else ():
             self.report({"WARNING"}, note)
@@ -83,6 +86,7 @@ class JUMPS_OT_discard_preview(Operator):
 
     def execute(self, context: Context) -> set[str]:
         set_preview(context.scene, "")
+        follow(context)
         redraw(context, {"UI", "WINDOW"})
         self.report({"INFO"}, "Discarded the preview; nothing was changed.")
         return {"FINISHED"}

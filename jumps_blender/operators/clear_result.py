@@ -38,8 +38,8 @@ class JUMPS_OT_clear_result(Operator):
         except JumpsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        source, person = result.source, result.person
+        clip, person = result.clip, result.person
         clear_result(result)
         changed()
-        self.report({"INFO"}, f"Removed the result of {source}, person {person}.")
+        self.report({"INFO"}, f"Removed the result of {clip}, person {person}.")
         return {"FINISHED"}

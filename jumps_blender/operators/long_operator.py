@@ -18,6 +18,7 @@ from .settings import changed
 
 _POLL_EVERY = 0.05  # seconds
 WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
+_DRAWN_OVER = ("VIEW_3D", "CLIP_EDITOR")
 _SHOW_EVERY = 0.25  # seconds; drawing costs the window more than polling does
 
 
@@ -256,10 +257,12 @@ def hand_over(asked: Any, other: Any, in_window: bool, **options: object) -> set
 
 
 def redraw(context: Context, regions: Set[str] = frozenset({"UI"})) -> None:
-    """Draw these regions of the 3D viewports again, and the preferences, in all windows."""
+    """Draw these regions of the 3D viewports and the Movie Clip Editors again, and the preferences,
+    in all windows.
+    """
     for window in context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions:
                 shows_progress = area.type == "PREFERENCES" and region.type == "WINDOW"
-                if shows_progress or (area.type == "VIEW_3D" and region.type in regions):
+                if shows_progress or (area.type in _DRAWN_OVER and region.type in regions):
                     region.tag_redraw()

@@ -13,11 +13,15 @@ from bpy.props import EnumProperty, FloatProperty, StringProperty
 from bpy.types import Context, Operator
 
 from ..errors import JumpsError
+from ..keypoints.detected import Detected
+from ..keypoints.missing import IMPORTED, missing_from
+from ..model_runtime.tasks import unpacked_tracks
 from ..processes.client import WorkerJob
+from ..scene.detections import keep_detections
 from ..scene.result import by_uid
-from .long_operator import LongOperator, refuse_if_running
+from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import blender_runtime, worker
-from .settings import AUTOMATIC, FORMAT_ITEMS
+from .settings import AUTOMATIC, FORMAT_ITEMS, source_of
 
 
 class PoseOptions:
@@ -52,30 +56,86 @@ class JUMPS_OT_read_poses(LongOperator, PoseOptions, Operator):
         if not self.filepath:
             raise JumpsError("No file was given; choose a pose file.")
         self._scene = context.scene.session_uid
-        return worker(blender_runtime()).request(
-            "read",
-            path=bpy.path.abspath(self.filepath),
-            format=None if self.format == AUTOMATIC else self.format,
-            fps=self.fps or None,
+        return read_job(
+            bpy.path.abspath(self.filepath),
+            None if self.format == AUTOMATIC else self.format,
+            self.fps or None,
         )
 
+    def prepare(self, job: WorkerJob) -> None:
+        """See ``LongOperator.prepare``."""
+        self._people = unpacked_tracks(job.facts, job.arrays)
+
     def finish(self, _context: Context, job: WorkerJob) -> str:
-        facts = job.facts
         settings = by_uid(bpy.data.scenes, self._scene).jumps
-        if settings.source != facts["path"]:
+        if settings.source != job.facts["path"]:
             settings.footage = ""  # another clip's
-        settings.source = facts["path"]
-        settings.format = facts["format"]
-        settings.source_fps = self.fps
-        settings.file_fps = facts["fps"] or 0.0
-        list_people(settings, facts["people"])
-        name, people = Path(facts["path"]).name, facts["people"]
-        job.notes += [f"{name}: {note}" for note in facts["notes"]]
-        noun = "person" if len(people) == 1 else "people"
-        return (
-            f"{name}: {len(people)} {noun} in {facts['frames']} frames ({facts['format']}); "
-            f"person {people[0]['person']} is seen most."
-        )
+        settings.estimated = ""
+        return take_poses(settings, job, self._people, self.fps, Path(job.facts["path"]).name)
+
+
+def read_job(path: str, style: str | None, fps: float | None) -> WorkerJob:
+    """Start reading a pose file."""
+    return worker(blender_runtime()).request("read", path=path, format=style, fps=fps)
+
+
+def take_poses(
+    settings: Any, job: WorkerJob, people: tuple[Detected, ...], fps: float, name: str
+) -> str:
+    """Make what was read the source, and tell it.
+
+    people: what is shown of it; fps: as given at import, or 0; name: what the source is called
+    """
+    facts = job.facts
+    settings.source = facts["path"]
+    settings.format = facts["format"]
+    settings.source_fps = fps
+    settings.file_fps = facts["fps"] or 0.0
+    keep_detections(*source_of(settings), people)
+    list_people(settings, facts["people"])
+    rule = missing_from(facts["missing"])
+    if rule is not None or settings.rule_is_files:
+        rule_words = (rule or IMPORTED).as_data()
+        for key, value in rule_words.items():
+            setattr(settings, key, value)
+    settings.rule_is_files = rule is not None
+    redraw(bpy.context, {"UI", "WINDOW"})
+    # Also where nothing of the rule has changed.
+    settings.dilation = settings.dilation
+    job.notes += [f"{name}: {note}" for note in facts["notes"]]
+    noun = "person" if len(facts["people"]) == 1 else "people"
+    return (
+        f"{name}: {len(facts['people'])} {noun} in {facts['frames']} frames ({facts['format']}); "
+        f"person {facts['people'][0]['person']} is seen most."
+    )
+
+
+class JUMPS_OT_read_again(LongOperator, Operator):
+    """Read the source's detections again: they are kept in memory, and not in the .blend"""
+
+    bl_idname = "jumps.read_again"
+    bl_label = "Read Again"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        if not context.scene.jumps.source:
+            cls.poll_message_set("Import or estimate poses first.")
+            return False
+        return not refuse_if_running(cls)
+
+    def start(self, context: Context) -> WorkerJob:
+        self._source = source, style, fps = source_of(context.scene.jumps)
+        return read_job(source, style or None, fps or None)
+
+    def prepare(self, job: WorkerJob) -> None:
+        """See ``LongOperator.prepare``."""
+        self._people = unpacked_tracks(job.facts, job.arrays)
+
+    def finish(self, context: Context, _job: WorkerJob) -> str:
+        keep_detections(*self._source, self._people)
+        redraw(context, {"UI", "WINDOW"})
+        return f"Read the detections of {Path(self._source[0]).name}."
 
 
 def list_people(settings: Any, people: list[dict[str, Any]]) -> None:

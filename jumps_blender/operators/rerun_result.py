@@ -13,6 +13,7 @@ from ..processes.client import WorkerJob
 from ..processes.job import ChainedJob
 from ..scene.footage import find_footage
 from ..scene.result import active_result, by_uid, required_result
+from .estimate_poses import usable_estimation
 from .filmed import filmed_by
 from .long_operator import refuse_if_running
 from .runtime import missing_package
@@ -24,6 +25,8 @@ _UPSAMPLING = {
     "fps": (int, float, type(None)),
     "engine": str,
     "min_confidence": (int, float),
+    "edge": (int, float),
+    "dilation": int,
     "denoise": bool,
     "repair_swaps": bool,
     "lift": bool,
@@ -62,10 +65,21 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         # The panel's file may be another one.
         settings["format"] = settings["fps"] = None
         # What says nothing of it comes from a version that left everything flat and as named.
-        for key in ("height", "focal_mm", "smoothing", "foot_lock", "camera_from"):
+        for key in (
+            "edge",
+            "dilation",
+            "video",
+            "height",
+            "focal_mm",
+            "smoothing",
+            "foot_lock",
+            "camera_from",
+        ):
             settings.pop(key, None)
         settings["lift"] = settings["repair_swaps"] = False
         settings.update(_usable(made_with, _UPSAMPLING))
+        if video := usable_estimation(made_with.get("video")):
+            settings["video"] = video
         if settings["engine"] not in ENGINES:
             raise JumpsError(
                 f"This result was made with engine {settings['engine']}, which this version of "

@@ -20,14 +20,17 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene
 
 from ..keypoints import FORMATS
-from ..keypoints.track import MIN_CONFIDENCE
+from ..keypoints.missing import IMPORTED, MOST_DILATION, MOST_EDGE, Missing
 from ..model_runtime import ENGINES
 from ..model_runtime.smooth import USUAL_SMOOTHING
 from ..model_runtime.space import USUAL_FOCAL
+from ..scene.detections import find_detections
 from ..scene.export import FORMATS as EXPORT_FORMATS
 from ..scene.result import MAX_HEIGHT, MIN_HEIGHT
 from ..scene.retarget import CHAINS, CONTROLS, DRIVEN, ik_controls, rig_bones
 from ..skeletons.rig_maps import mapped
+from ..video.backends import BACKENDS
+from ..video.estimate import LONGEST_SIDE
 
 # Called when what the viewport shows has changed; filled by ``ui.overlay``, which lies above.
 on_change: list[Callable[[], None]] = []
@@ -39,8 +42,38 @@ def changed() -> None:
         listener()
 
 
+# Called when a preview lies elsewhere, or at another time; filled by ``show_footage``.
+on_placing: list[Callable[[Context], None]] = []
+
+
+def _placed(_settings: PropertyGroup, context: Context) -> None:
+    for listener in on_placing:
+        listener(context)
+    changed()
+
+
 def _changed(_settings: PropertyGroup, _context: Context) -> None:
     changed()
+
+
+def _rule_changed(settings: PropertyGroup, _context: Context) -> None:
+    """Let the list of people say what is missing now."""
+    found = find_detections(*source_of(settings))
+    rule = rule_of(settings)
+    for person, detected in zip(settings.people, found.people if found else (), strict=False):
+        person.missing_share = detected.missing_share(rule)
+    changed()
+
+
+def source_of(settings: PropertyGroup) -> tuple[str, str, float]:
+    """The file that was read, and how; by this its detections are found again."""
+    return settings.source, settings.format, settings.source_fps
+
+
+def rule_of(settings: PropertyGroup) -> Missing:
+    """What counts as missing."""
+    # Properties are single precision: 0.05 is 0.05000000074505806 there.
+    return Missing(round(settings.min_confidence, 6), round(settings.edge, 6), settings.dilation)
 
 
 AUTOMATIC = "automatic"
@@ -122,6 +155,63 @@ class JUMPS_PG_settings(PropertyGroup):
         description="The source's frames per second, as given or as the file says; 0: unknown",
         min=0.0,
     )
+    video: StringProperty(
+        name="Video",
+        description="The video in which Estimate Poses looks for people",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    estimator: EnumProperty(
+        name="Estimator",
+        translation_context="JUMPS",
+        description="What finds the joints in the pictures. Each is installed once, in the "
+        "add-on's preferences",
+        items=[(name, backend.label, backend.licence) for name, backend in BACKENDS.items()],
+    )
+    video_start: FloatProperty(
+        name="Start",
+        description="Seconds from the video's beginning at which people are looked for first",
+        min=0.0,
+        max=1e6,
+        soft_max=3600.0,
+    )
+    video_end: FloatProperty(
+        name="End",
+        description="Seconds from the video's beginning at which the search ends; 0: at its end",
+        min=0.0,
+        max=1e6,
+        soft_max=3600.0,
+    )
+    video_step: IntProperty(
+        name="Step",
+        description="Look at every frame (1), at every second one (2), and so on; faster, and less "
+        "exact where people are fast",
+        default=1,
+        min=1,
+        max=1000,
+        soft_max=10,
+    )
+    video_side: IntProperty(
+        name="Longest Side",
+        description="Pixels to which larger pictures are scaled down for the estimator; poses stay "
+        "in the video's own pixels. 0: never",
+        default=LONGEST_SIDE,
+        min=0,
+        max=16384,
+    )
+    video_people: IntProperty(
+        name="People",
+        description="How many people are looked for at most in a picture; 0: as the estimator "
+        "usually does",
+        min=0,
+        max=100,
+    )
+    estimated: StringProperty(
+        name="Estimated From",
+        description="The video and the settings that the poses were estimated with, as JSON; empty "
+        "for imported ones",
+        options={"HIDDEN"},
+    )
     footage: StringProperty(
         name="Footage",
         description="The video that the poses were found in, or one of its numbered images: shown "
@@ -130,7 +220,7 @@ class JUMPS_PG_settings(PropertyGroup):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     people: CollectionProperty(type=JUMPS_PG_person)
-    person_index: IntProperty(name="Person", description="The person to upsample")
+    person_index: IntProperty(name="Person", description="The person to upsample", update=_placed)
     engine: EnumProperty(
         name="Engine",
         translation_context="JUMPS",
@@ -152,10 +242,45 @@ class JUMPS_PG_settings(PropertyGroup):
         name="Min Confidence",
         description="Joints that the detector was less sure of are ignored and found again, as if "
         "they had been hidden",
-        default=MIN_CONFIDENCE,
+        default=IMPORTED.min_confidence,
         min=0.0,
         max=1.0,
         subtype="FACTOR",
+        update=_rule_changed,
+    )
+    edge: FloatProperty(
+        name="Frame Edge",
+        description="Joints so near to the picture's edge, as a share of its size, are ignored and "
+        "found again: detectors put there what lies beyond",
+        default=IMPORTED.edge,
+        min=0.0,
+        max=MOST_EDGE,
+        soft_max=0.1,
+        subtype="FACTOR",
+        precision=3,
+        update=_rule_changed,
+    )
+    dilation: IntProperty(
+        name="Dilation",
+        description="Frames before and after those in which a joint is missing that are ignored, "
+        "too: detectors go wrong before they say so",
+        default=IMPORTED.dilation,
+        min=0,
+        max=MOST_DILATION,
+        soft_max=10,
+        update=_rule_changed,
+    )
+    rule_is_files: BoolProperty(
+        name="As the File Says",
+        description="Whether the file said what counts as missing; the next one may not",
+        options={"HIDDEN"},
+    )
+    show_detection: BoolProperty(
+        name="Detection",
+        description="Draw what the detector saw at the current frame, in the viewport and in the "
+        "Movie Clip Editor; joints that count as missing are crossed out",
+        default=True,
+        update=_changed,
     )
     denoise: BoolProperty(
         name="Denoise",
@@ -232,6 +357,7 @@ class JUMPS_PG_settings(PropertyGroup):
         max=MAX_HEIGHT,
         soft_min=0.5,
         soft_max=2.5,
+        update=_placed,
     )
     start_frame: IntProperty(
         name="Start Frame",
@@ -239,18 +365,21 @@ class JUMPS_PG_settings(PropertyGroup):
         default=1,
         min=0,
         max=1_000_000,
+        update=_placed,
     )
     use_clip_fps: BoolProperty(
         name="Clip's Frame Rate",
         description="Set the scene's frame rate to the clip's; otherwise the clip keeps its speed "
         "at the scene's frame rate, with keys between frames",
         default=False,
+        update=_placed,
     )
     keep_previous: BoolProperty(
         name="Keep Earlier Result",
         description="Apply beside an earlier result of the same person, at the world's origin, "
         "instead of in its place",
         default=False,
+        update=_placed,
     )
     show_states: BoolProperty(
         name="State Colors",

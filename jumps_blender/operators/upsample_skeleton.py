@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -10,16 +11,21 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..keypoints.pose_file import ASSUMED_FPS
 from ..model_runtime.tasks import unpacked
-from ..processes.client import WorkerJob
+from ..processes.client import Runtime, WorkerJob
 from ..processes.job import ChainedJob, SteppedJob
 from ..scene.footage import Footage, find_footage
 from ..scene.preview import Preview, keep
 from ..scene.result import by_uid
+from .estimate_poses import estimate_job, kept_estimation, usable_estimation
 from .filmed import Filmed, filmed_by
 from .footage_check import MotionCheck
 from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
-from .settings import set_preview
+from .settings import rule_of, set_preview
+from .show_footage import follow
+
+# What a result keeps of its settings that isn't about upsampling.
+_KEPT_ONLY = ("camera_from", "video")
 
 
 class Upsampling(LongOperator):
@@ -30,6 +36,7 @@ class Upsampling(LongOperator):
 
     again_uid = 0
     _filmed: Filmed | None = None
+    _is_estimated = False
 
     def request(
         self,
@@ -43,25 +50,43 @@ class Upsampling(LongOperator):
     ) -> WorkerJob | ChainedJob:
         """Start upsampling; ``settings`` as ``upsample_track`` takes them, and format and fps.
 
+        Poses that were estimated from a video and are not kept any more are estimated again.
+
         filmed: the scene's camera to lift with; what of the settings is about cameras is left out
         """
         self._scene = context.scene.session_uid
         self._frames, self._settings, self._filmed = frames, settings, filmed
         runtime = chosen_runtime(context)
+        video = usable_estimation(settings.get("video"))
+        path = bpy.path.abspath(source)
+        self._is_estimated = bool(video) and not Path(path).is_file()
+        if not self._is_estimated:
+            return self._upsampling(runtime, path, person, footage)
+        self._frames = 0
+        return ChainedJob(
+            estimate_job(context, video),
+            lambda done: self._upsampling(runtime, str(done.poses), person, footage),
+        )
+
+    def _upsampling(
+        self, runtime: Runtime, path: str, person: str, footage: Footage | None
+    ) -> WorkerJob | ChainedJob:
+        settings, filmed = self._settings, self._filmed
 
         def begin(**more: Any) -> WorkerJob:
             return worker(runtime).request(
                 "upsample",
-                path=bpy.path.abspath(source),
+                path=path,
                 person=person,
                 video_fps=(footage.fps or None) if footage else None,
                 video_size=footage.size if footage else None,
-                **{key: value for key, value in settings.items() if key != "camera_from"},
+                **{key: value for key, value in settings.items() if key not in _KEPT_ONLY},
                 **more,
             )
 
         if filmed is not None:
-            steps = SteppedJob(filmed.sample_steps(context.scene), "Reading the camera", WORK_FOR)
+            scene = by_uid(bpy.data.scenes, self._scene)
+            steps = SteppedJob(filmed.sample_steps(scene), "Reading the camera", WORK_FOR)
             return ChainedJob(
                 steps, lambda done: begin(lens=filmed.lens(done.result), as_seen=True)
             )
@@ -79,6 +104,8 @@ class Upsampling(LongOperator):
 
     def prepare(self, job: WorkerJob | ChainedJob) -> None:
         """See ``LongOperator.prepare``."""
+        if self._is_estimated:
+            job = job.last  # type: ignore[union-attr]
         answer: Any = job
         if isinstance(job, ChainedJob):
             answer = job.first if self._filmed is None else job.last
@@ -92,8 +119,10 @@ class Upsampling(LongOperator):
 
     def finish(self, context: Context, _job: WorkerJob | ChainedJob) -> str:
         """Show the sequence over the viewport."""
-        preview = self._preview
-        set_preview(by_uid(bpy.data.scenes, self._scene), keep(preview))
+        preview, scene = self._preview, by_uid(bpy.data.scenes, self._scene)
+        set_preview(scene, keep(preview))
+        if scene == context.scene:
+            follow(context)
         redraw(context, {"WINDOW"})
         found = ", ".join(
             f"{share:.0%} {state.name.lower()}" for state, share in preview.shares.items()
@@ -116,7 +145,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
         if refuse_if_running(cls):
             return False
         if not settings.people:
-            cls.poll_message_set("Import a pose file first.")
+            cls.poll_message_set("Import or estimate poses first.")
             return False
         package = missing_package(context, settings.engine, settings.lift)
         if package is not None:
@@ -127,7 +156,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
     def start(self, context: Context) -> WorkerJob | ChainedJob:
         settings = context.scene.jumps
         if not settings.people:
-            raise JumpsError("Import a pose file first.")
+            raise JumpsError("Import or estimate poses first.")
         person = settings.people[max(0, min(settings.person_index, len(settings.people) - 1))]
         # Read anew: the .blend keeps the way to the file and not its content.
         footage = find_footage(settings.footage) if settings.footage else None
@@ -163,8 +192,7 @@ def upsampling_settings(context: Context) -> dict[str, Any]:
         "fps": settings.source_fps or None,
         "engine": settings.engine,
         "device": settings.device,
-        # Properties are single precision: 0.05 is 0.05000000074505806 there.
-        "min_confidence": round(settings.min_confidence, 6),
+        **rule_of(settings).as_data(),
         "denoise": settings.denoise,
         "repair_swaps": settings.repair_swaps,
         "lift": settings.lift,
@@ -176,6 +204,9 @@ def upsampling_settings(context: Context) -> dict[str, Any]:
             "smoothing": round(settings.smoothing, 6),
             "foot_lock": settings.foot_lock,
         }
+    video = kept_estimation(settings.estimated)
+    if video:
+        chosen["video"] = video
     return chosen
 
 

@@ -23,8 +23,17 @@ def create_camera(collection: Collection, seen: StillCamera, scale: float, name:
 
     The render's width and height must be in the picture's proportion for it to match.
     """
-    data = bpy.data.cameras.new(name)
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    aim(camera, seen, scale)
+    collection.objects.link(camera)
+    return camera
+
+
+def aim(camera: Object, seen: StillCamera, scale: float) -> None:
+    """Let a camera object, which nothing carries, be the one that saw a lifted clip."""
+    data = camera.data
     width, height = seen.size
+    data.type = "PERSP"
     data.sensor_fit = "HORIZONTAL"
     data.sensor_width = _FILM
     data.lens = seen.lens.focal / width * _FILM
@@ -33,12 +42,9 @@ def create_camera(collection: Collection, seen: StillCamera, scale: float, name:
     data.shift_x = (width / 2 - seen.lens.centre[0]) / longer
     data.shift_y = (seen.lens.centre[1] - height / 2) / longer
     data.clip_end = max(1000.0, 100.0 * scale)
-    camera = bpy.data.objects.new(name, data)
     right, down, forward = seen.turn.T
     axes = Matrix([right.tolist(), (-down).tolist(), (-forward).tolist()]).transposed()
     camera.matrix_world = Matrix.Translation(Vector((seen.eye * scale).tolist())) @ axes.to_4x4()
-    collection.objects.link(camera)
-    return camera
 
 
 def create_flat_camera(
@@ -48,19 +54,25 @@ def create_flat_camera(
 
     size: (width, height) of the picture, pixels
     """
-    data = bpy.data.cameras.new(name)
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    aim_flat(camera, plane, size)
+    collection.objects.link(camera)
+    return camera
+
+
+def aim_flat(camera: Object, plane: PicturePlane, size: tuple[int, int]) -> None:
+    """Let a camera object, which nothing carries, look at a flat clip's picture."""
+    data = camera.data
     data.type = "ORTHO"
     data.sensor_fit = "HORIZONTAL"
+    data.shift_x = data.shift_y = 0.0
     corners = plane.to_scene(np.array([[0.0, 0.0], [float(size[0]), float(size[1])]]))
     data.ortho_scale = float(corners[1, 0] - corners[0, 0])
     distance = 2 * data.ortho_scale
     data.clip_end = 2 * distance
-    camera = bpy.data.objects.new(name, data)
     middle = corners.mean(axis=0)
-    camera.location = (middle[0], -distance, middle[2])
-    camera.rotation_euler = (math.pi / 2, 0.0, 0.0)
-    collection.objects.link(camera)
-    return camera
+    place = Matrix.Translation((middle[0], -distance, middle[2]))
+    camera.matrix_world = place @ Matrix.Rotation(math.pi / 2, 4, "X")
 
 
 def match_render(scene: Scene, size: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ shows the picture unmirrored. The person's height gives the scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,9 @@ _HEIGHT_PER_CHAIN = 1.023
 # Of the lowest point of the feet in each frame; the rest is below the floor: noise, or steps
 # towards a camera that looks down.
 _FLOOR_PERCENTILE = 95.0
+# Of a standing adult's height, from the line of the shoulders to the ankles (Drillis and Contini,
+# Body Segment Parameters, 1966).
+_SHOULDER_TO_ANKLE = 0.78
 # Scene units. Matrices of points much farther out overflow in Blender's single precision.
 _FARTHEST = 1e6
 # A person that is a point in the picture has no size: take one for whom 1 px is 1/500 of it.
@@ -80,6 +84,49 @@ def picture_plane(positions: NDArray[np.floating], height: float) -> PicturePlan
         units_per_pixel=height / standing_height(pixels),
         origin_x=float(pixels[0, _PELVIS, 0]),
         floor_y=float(np.percentile(lowest, _FLOOR_PERCENTILE)),
+    )
+
+
+def detected_plane(
+    places: NDArray[np.floating], found: NDArray[np.bool_], size: tuple[int, int] | None
+) -> PicturePlane:
+    """About what ``picture_plane`` will say for a height of 1, before the 28 joints are known.
+
+    places: (F, 28, 2), pixels; found: bool (F, 28), the joints that have a place
+    size: (width, height) of the picture, None where that isn't known
+    """
+
+    def middle(names: Sequence[str]) -> NDArray[np.float64]:
+        """(F, 2), NaN where one of them isn't there."""
+        columns = [joint_index(name) for name in names]
+        mean = places[:, columns].mean(axis=1, dtype=np.float64)
+        mean[~found[:, columns].all(axis=1)] = np.nan
+        return mean
+
+    hips, length = middle(("l_hip", "r_hip")), 0.0
+    chains = [(middle(("l_shoulder", "r_shoulder")), hips)]
+    for side in "lr":
+        chains += [
+            (middle([f"{side}_{above}"]), middle([f"{side}_{below}"]))
+            for above, below in (("hip", "knee"), ("knee", "ankle"))
+        ]
+    for share, (above, below) in zip((1.0, 0.5, 0.5, 0.5, 0.5), chains, strict=True):
+        lengths = np.linalg.norm(above - below, axis=1)
+        lengths = lengths[np.isfinite(lengths)]
+        length += share * float(np.percentile(lengths, _LENGTH_PERCENTILE)) if len(lengths) else 0
+    known = chains[0][0], chains[1][1], chains[2][1]
+    if length < 1.0 or any(np.isnan(each).all() for each in known):
+        # Too little of her is seen: as if the picture were filled.
+        tall = 0.8 * size[1] if size else _FALLBACK_HEIGHT
+    else:
+        tall = length / _SHOULDER_TO_ANKLE
+    lowest = np.where(found, places[..., 1], -np.inf).max(axis=1)
+    lowest = lowest[np.isfinite(lowest)]
+    across = np.where(found, places[..., 0], np.nan)[found.any(axis=1)]
+    return PicturePlane(
+        units_per_pixel=1.0 / tall,
+        origin_x=float(np.nanmean(across[0])) if len(across) else 0.0,
+        floor_y=float(np.percentile(lowest, _FLOOR_PERCENTILE)) if len(lowest) else 0.0,
     )
 
 

@@ -156,9 +156,14 @@ def footage_notes(
 
 
 def show_behind(
-    camera: Camera, footage: Footage, scene_fps: float, start_frame: int, end_frame: int, fps: float
+    camera: Camera,
+    footage: Footage,
+    scene_fps: float,
+    start_frame: int,
+    end_frame: int,
+    fps: float,
 ) -> Image:
-    """Give a camera the footage as its background; returns the image that was loaded for it.
+    """Give a camera the footage as its only background; returns the image that shows it.
 
     It shows at each frame of the scene the footage's frame of that time, its first one at
     ``start_frame``. The camera's frame must have the picture's proportions.
@@ -166,7 +171,14 @@ def show_behind(
     fps: the poses' frame rate, at which images are taken to come
     end_frame: where the result ends; the footage may go on
     """
-    image = _loaded(footage)
+    image = next((each.image for each in camera.background_images if each.image), None)
+    if image is None or bpy.path.abspath(image.filepath) != str(footage.path):
+        image = _loaded(footage)
+    for each in camera.background_images:
+        each.image = None  # Blender forgets to count it out
+    camera.background_images.clear()
+    if camera.animation_data is not None and camera.animation_data.action is not None:
+        bpy.data.actions.remove(camera.animation_data.action)
     behind = camera.background_images.new()
     behind.source = "IMAGE"
     behind.image = image

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..keypoints.sequence import JointState, PoseSequence
-from ..keypoints.space import SpaceSequence
+from ..keypoints.space import MovingCamera, SpaceSequence, StillCamera
+from ..skeletons import joint_index
+from .canvas import Canvas, flat_canvas, space_canvas
 from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .footage import Footage
 from .look import STATE_COLOURS, Colours
 from .result import (
     Result,
+    clip_of,
     create_result,
     has_own_world,
     results_in,
@@ -33,6 +37,7 @@ from .result import (
     to_replace,
 )
 
+_PELVIS = joint_index("pelvis")
 # Undo may bring back any of these; the oldest is forgotten first.
 _MOST_KEPT = 20
 _MOST_BYTES = 512 * 2**20
@@ -58,6 +63,11 @@ class Preview:
     again_uid: int = 0
     placed: tuple[int, bool] | None = None
 
+    @property
+    def clip(self) -> Path:
+        """What people know the source by; see ``clip_of``."""
+        return clip_of(self.sequence.source, self.settings)
+
     @cached_property
     def _unit_plane(self) -> PicturePlane:
         return picture_plane(self.sequence.positions, 1.0)
@@ -73,6 +83,37 @@ class Preview:
         unit = self._unit_plane
         return PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
 
+    def in_picture(self, time: float) -> Figure | None:
+        """The joints at a time of the clip, in seconds, as its camera sees them; None outside it.
+
+        Places are pixels of the picture, x right and y down, z 0; so is the spread.
+        """
+        times = self.sequence.times
+        half = 0.5 / self.sequence.fps
+        if not times[0] - half <= time <= times[-1] + half:
+            return None
+        before, after, share = between(times, time)
+        nearest = after if share >= 0.5 else before
+        state = self.sequence.state[nearest]
+        if self.space is None:
+            places, size = self._mixed(before, after, share), np.ones(1)
+            unsure = self.sequence.uncertainty[nearest]
+        else:
+            camera, unsure = self.space.camera, self.space.uncertainty[nearest]
+            if isinstance(camera, MovingCamera):
+                camera = StillCamera(
+                    camera.turn[nearest], camera.eye[nearest], camera.lens, camera.size
+                )
+            world = self._mixed(before, after, share)
+            depth = np.maximum(camera.to_camera(world)[:, 2], 1e-6)
+            places, size = camera.project(world), camera.lens.focal / depth
+        spread = np.where(state == JointState.OBSERVED, 0.0, unsure * size)
+        return Figure(np.column_stack([places, np.zeros(len(places))]), state, spread)
+
+    def _mixed(self, before: int, after: int, share: float) -> NDArray[np.float64]:
+        rows = self.sequence.positions if self.space is None else self.space.positions
+        return (1 - share) * rows[before].astype(np.float64) + share * rows[after]
+
     def between(
         self, before: int, after: int, share: float, tall: float
     ) -> tuple[NDArray[np.float64], float]:
@@ -81,8 +122,7 @@ class Preview:
         share: of the way; tall: the person, scene units. With them the size in the scene of what
         uncertainties are told in.
         """
-        rows = self.sequence.positions if self.space is None else self.space.positions
-        mixed = (1 - share) * rows[before].astype(np.float64) + share * rows[after]
+        mixed = self._mixed(before, after, share)
         if self.space is None:
             plane = self.plane(tall)
             return plane.to_scene(mixed), plane.units_per_pixel
@@ -130,6 +170,91 @@ def replaced(context: Context, preview: Preview, keep_previous: bool) -> Result 
     return None if keep_previous else to_replace(context, preview.sequence)
 
 
+@dataclass(frozen=True)
+class Placing:
+    """Where a preview is at the scene's current frame: there ``apply`` would put it.
+
+    before, after, share: the frames of the clip between which it is, and how far
+    is_within: whether the clip shows anything then
+    tall: the person, scene units; place: the matrix of the root that it would get
+    """
+
+    preview: Preview
+    before: int
+    after: int
+    share: float
+    is_within: bool
+    tall: float
+    place: Matrix
+
+    @property
+    def nearest(self) -> int:
+        """The nearer one of the two frames."""
+        return self.after if self.share >= 0.5 else self.before
+
+    def figure(self) -> Figure:
+        """The joints."""
+        preview = self.preview
+        local, size = preview.between(self.before, self.after, self.share, self.tall)
+        turn = np.array(self.place.to_3x3())
+        points = local @ turn.T + np.array(self.place.translation)
+        size *= float(np.mean(self.place.to_scale()))
+        state = preview.sequence.state[self.nearest]
+        unsure = preview.sequence if preview.space is None else preview.space
+        is_seen = state == JointState.OBSERVED
+        spread = np.where(is_seen, 0.0, unsure.uncertainty[self.nearest] * size)
+        return Figure(points, state, spread)
+
+    def canvas(self) -> Canvas:
+        """The clip's picture; a lifted clip's stands where the person is, before its camera."""
+        preview = self.preview
+        if preview.space is None:
+            return flat_canvas(preview.plane(self.tall)).moved(self.place)
+        metres = preview.space.height
+        joints, _ = preview.between(self.before, self.after, self.share, metres)
+        camera = preview.space.camera
+        if isinstance(camera, MovingCamera):
+            turn, eye = camera.turn[self.nearest], camera.eye[self.nearest]
+        else:
+            turn, eye = camera.turn, camera.eye
+        canvas = space_canvas(turn, eye, camera.lens, joints[_PELVIS], self.tall / metres)
+        return canvas.moved(self.place)
+
+
+def placing_at(
+    context: Context,
+    preview: Preview,
+    height: float,
+    start_frame: int,
+    use_clip_fps: bool,
+    keep_previous: bool = False,
+) -> Placing:
+    """Where the preview is at the scene's current frame; beyond its ends, as it is there."""
+    scene, sequence = context.scene, preview.sequence
+    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
+    frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
+    now = scene.frame_current_final
+    before, after, share = between(frames, now)
+    tall = standing_height(preview.space, height) / scene.unit_settings.scale_length
+    previous = replaced(context, preview, keep_previous)
+    root = previous.find("root") if previous is not None else None
+    if has_own_world(preview.space):
+        root = None
+    place = root.matrix_world if root is not None else Matrix.Identity(4)
+    is_within = bool(frames[0] - 0.5 <= now <= frames[-1] + 0.5)
+    return Placing(preview, before, after, share, is_within, tall, place)
+
+
+def between(moments: NDArray[np.float64], now: float) -> tuple[int, int, float]:
+    """Before, after and share: between which of rising moments (F,) one is, and how far."""
+    after = int(np.clip(np.searchsorted(moments, now, "right"), 1, max(len(moments) - 1, 1)))
+    before = after - 1
+    after = min(after, len(moments) - 1)
+    span = moments[after] - moments[before]
+    share = float(np.clip((now - moments[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
+    return before, after, share
+
+
 def figure_at(
     context: Context,
     preview: Preview,
@@ -139,31 +264,8 @@ def figure_at(
     keep_previous: bool = False,
 ) -> Figure | None:
     """The preview at the scene's current frame, where ``apply`` would put it; None outside it."""
-    scene, sequence = context.scene, preview.sequence
-    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
-    frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
-    now = scene.frame_current_final
-    if not frames[0] - 0.5 <= now <= frames[-1] + 0.5:
-        return None
-    after = int(np.clip(np.searchsorted(frames, now, "right"), 1, max(len(frames) - 1, 1)))
-    before = after - 1
-    after = min(after, len(frames) - 1)
-    span = frames[after] - frames[before]
-    share = float(np.clip((now - frames[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
-    tall = standing_height(preview.space, height) / scene.unit_settings.scale_length
-    local, size = preview.between(before, after, share, tall)
-    previous = replaced(context, preview, keep_previous)
-    root = previous.find("root") if previous is not None else None
-    if has_own_world(preview.space):
-        root = None
-    place = root.matrix_world if root is not None else Matrix.Identity(4)
-    points = local @ np.array(place.to_3x3()).T + np.array(place.translation)
-    nearest = after if share >= 0.5 else before
-    size *= float(np.mean(place.to_scale()))
-    state = sequence.state[nearest]
-    unsure = sequence if preview.space is None else preview.space
-    spread = np.where(state == JointState.OBSERVED, 0.0, unsure.uncertainty[nearest] * size)
-    return Figure(points, state, spread)
+    found = placing_at(context, preview, height, start_frame, use_clip_fps, keep_previous)
+    return found.figure() if found.is_within else None
 
 
 def apply(

@@ -69,6 +69,11 @@ class Result:
         return str(self.members[0].get("jumps_source", ""))
 
     @property
+    def clip(self) -> Path:
+        """What people know the source by; see ``clip_of``."""
+        return clip_of(self.source, self.settings)
+
+    @property
     def person(self) -> str:
         return str(self.members[0].get("jumps_person", ""))
 
@@ -161,9 +166,19 @@ class Result:
 
     def _incomplete(self, what: str) -> JumpsError:
         return JumpsError(
-            f"The result of {self.source}, person {self.person}, has lost its {what}; "
+            f"The result of {self.clip}, person {self.person}, has lost its {what}; "
             "undo the deletion, or run Upsample Skeleton again."
         )
+
+
+def clip_of(source: str, settings: Mapping[str, Any]) -> Path:
+    """The pose file, or the video that its poses were estimated from.
+
+    settings: what was upsampled with
+    """
+    video = settings.get("video")
+    path = video.get("path") if isinstance(video, Mapping) else None
+    return Path(path if isinstance(path, str) and path else source)
 
 
 def whole_frames(first: float, last: float) -> tuple[int, int]:
@@ -536,7 +551,7 @@ def _name(result: Result, title: str) -> None:
 
     title: the root's and the collection's; empty makes one
     """
-    title = title or f"{Path(result.source).stem} person {result.person}"[:50]
+    title = title or f"{result.clip.stem} person {result.person}"[:50]
     for collection in _carrying(bpy.data.collections, result.id):
         collection.name = title
     for action in _carrying(bpy.data.actions, result.id):

@@ -8,6 +8,7 @@ from bpy.types import Context, Menu
 from ..operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_preview
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
+from ..operators.estimate_poses import JUMPS_OT_open_video
 from ..operators.export_motion import JUMPS_OT_export_motion
 from ..operators.import_poses import JUMPS_OT_import_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
@@ -23,6 +24,7 @@ class JUMPS_MT_object(Menu):
     def draw(self, _context: Context) -> None:
         for operator in (
             JUMPS_OT_import_poses,
+            JUMPS_OT_open_video,
             JUMPS_OT_upsample_skeleton,
             JUMPS_OT_apply_preview,
             JUMPS_OT_discard_preview,
@@ -39,6 +41,7 @@ def _draw_import(self: Menu, _context: Context) -> None:
     self.layout.operator(
         JUMPS_OT_import_poses.bl_idname, text="2D Poses (.json/.jsonl/.csv/.h5/.npz)"
     )
+    self.layout.operator(JUMPS_OT_open_video.bl_idname, text="2D Poses from Video (.mp4/.mov/…)")
 
 
 def _draw_object(self: Menu, _context: Context) -> None:

@@ -1,29 +1,37 @@
-"""What is drawn over the 3D viewport: the previewed skeleton, and the joints' states as dots.
+"""What is drawn over the 3D viewport and the Movie Clip Editor: the previewed skeleton, the ghost
+of what the detector saw, and the joints' states as dots.
 
 Blender draws empties in the theme's colour only, so their own colour, which is keyed by state, is
-drawn over them. A draw handler exists only while there is something to draw.
+drawn over them. Draw handlers exist only while there is something to draw.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import bpy
 import gpu
 import numpy as np
 from bpy.app.handlers import persistent
-from bpy.types import Context, SpaceView3D
-from gpu_extras.batch import batch_for_shader
+from bpy.types import Context, MovieClip, SpaceClipEditor, SpaceView3D
 from numpy.typing import NDArray
 
 from ..keypoints import JointState
+from ..keypoints.pose_file import ASSUMED_FPS
 from ..operators import settings
 from ..operators.long_operator import running
 from ..operators.preferences import colours as chosen_colours
+from ..operators.seen import picking, seen_now, sightings_at
+from ..operators.settings import source_of
+from ..scene.detections import Detections, find_detections
 from ..scene.look import Colours, display
-from ..scene.preview import Figure, figure_at, find
+from ..scene.preview import Figure, Placing, Preview, find, placing_at
 from ..skeletons import PARENTS
+from .ghost import ghost_shapes
+from .shapes import Screen, Shape, bands, discs, draw, joined
 
 # Pixels at a resolution scale of 1.
 _DOT = 4.5  # radius
@@ -31,12 +39,12 @@ _BONE = 2.5
 _WIDEST = 60.0  # of a bone's uncertainty
 # Of the band that shows one standard deviation to each side of a bone.
 _BAND_ALPHA = 0.28
-_CIRCLE = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
 
 _CHILDREN = np.array([joint for joint, parent in enumerate(PARENTS) if parent >= 0])
 _PARENTS = np.array(PARENTS)[_CHILDREN]
 
-_handler: Any = None
+# A draw handler of each editor, by what it is removed from.
+_handlers: list[tuple[Any, Any]] = []
 _is_prepared = False
 
 Colour = tuple[float, float, float, float]
@@ -53,13 +61,13 @@ def joint_dots(context: Context) -> tuple[list[tuple[float, ...]], list[Colour]]
     return places, [(*display(item.color[:3]), 1.0) for item in joints]
 
 
-def previewed(context: Context) -> Figure | None:
-    """The scene's preview at its current frame; None where there is none."""
+def previewed_at(context: Context) -> Placing | None:
+    """Where the scene's preview is at its current frame; None where there is none."""
     chosen = context.scene.jumps
     preview = find(chosen.preview)
     if preview is None:
         return None
-    return figure_at(
+    return placing_at(
         context,
         preview,
         chosen.height,
@@ -69,113 +77,140 @@ def previewed(context: Context) -> Figure | None:
     )
 
 
-@dataclass(frozen=True)
-class Screen:
-    """How a viewport sees: what is needed to give things a size in pixels.
-
-    across: (2, 3), world directions of the screen's right and up, length 1
-    depth: (4,), what a place (x, y, z, 1) is divided by when it is projected
-    wide: pixels per scene unit where that is 1
-    dpi: pixels of the screen for one pixel of the interface at scale 1
-    """
-
-    across: NDArray[np.float64]
-    depth: NDArray[np.float64]
-    wide: float
-    dpi: float
-
-    @classmethod
-    def of(cls, context: Context) -> Screen:
-        """The one that is being drawn."""
-        view = context.region_data
-        return cls(
-            across=np.array(view.view_matrix.inverted_safe())[:3, :2].T,
-            depth=np.array(view.perspective_matrix[3]),
-            wide=0.5 * context.region.width * abs(view.window_matrix[0][0]),
-            dpi=context.preferences.system.ui_scale,
-        )
-
-    def pixels_per_unit(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N,) pixels that a scene unit takes at each of the points (N, 3), above 0."""
-        depth = points @ self.depth[:3] + self.depth[3]
-        # Behind the viewer there is nothing to see, whatever its size.
-        return np.asarray(self.wide / np.maximum(depth, 1e-6))
-
-
-def discs(
-    screen: Screen, points: NDArray[np.float64], tints: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Triangles (T, 3) and their colours (T, 4): a disc of ``_DOT`` pixels at each point (N, 3)."""
-    radius = _DOT * screen.dpi / screen.pixels_per_unit(points)
-    rim = np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], -1) @ screen.across
-    corners = points[:, None] + radius[:, None, None] * rim
-    middles = np.broadcast_to(points[:, None], corners.shape)
-    triangles = np.stack([middles, corners, np.roll(corners, -1, axis=1)], axis=2)
-    return triangles.reshape(-1, 3), np.repeat(tints, 3 * len(_CIRCLE), axis=0)
-
-
-def bones(
-    screen: Screen, points: NDArray[np.float64], tints: NDArray[np.float32], pixels: NDArray
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Triangles and their colours: a band from each joint's parent to the joint.
-
-    points: (28, 3); tints: (28, 4), by the joint at the bone's end; pixels: (28,), how wide the
-    band is where it meets each joint
-    """
-    start, end = points[_PARENTS], points[_CHILDREN]
-    along = (end - start) @ screen.across.T
-    length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
-    half = (0.5 * pixels / screen.pixels_per_unit(points))[:, None]
-    left, right = start + aside * half[_PARENTS], start - aside * half[_PARENTS]
-    far_left, far_right = end + aside * half[_CHILDREN], end - aside * half[_CHILDREN]
-    triangles = np.stack([left, right, far_right, left, far_right, far_left], axis=1)
-    return triangles.reshape(-1, 3), np.repeat(tints[_CHILDREN], 6, axis=0)
-
-
-def figure_shapes(
-    screen: Screen, figure: Figure, colours: Colours
-) -> list[tuple[NDArray[np.float64], NDArray[np.float32]]]:
+def figure_shapes(screen: Screen, figure: Figure, colours: Colours) -> list[Shape]:
     """The preview, back to front: bands one standard deviation wide to each side, bones, joints.
 
     A bone has the colour of the joint at its end.
     """
-    solid = np.array([(*colours[JointState(state)], 1.0) for state in figure.state], np.float32)
+    table = np.array([(*colours[state], 1.0) for state in JointState], np.float32)
+    solid = table[figure.state]
     faint = solid * np.array((1, 1, 1, _BAND_ALPHA), np.float32)
+    thin = _BONE * screen.dpi
     spread = 2 * figure.spread * screen.pixels_per_unit(figure.points)
-    thin = np.full(len(solid), _BONE * screen.dpi)
+    spread = np.clip(spread, thin, max(_WIDEST * screen.dpi, thin))
+    start, end = figure.points[_PARENTS], figure.points[_CHILDREN]
+    widths = spread[_PARENTS], spread[_CHILDREN]
     return [
-        bones(screen, figure.points, faint, np.clip(spread, thin, _WIDEST * screen.dpi)),
-        bones(screen, figure.points, solid, thin),
-        discs(screen, figure.points, solid),
+        bands(screen, start, end, faint[_CHILDREN], widths),
+        bands(screen, start, end, solid[_CHILDREN], (thin, thin)),
+        discs(screen, figure.points, solid, _DOT),
     ]
 
 
 def _draw() -> None:
+    """Over a 3D viewport."""
     context = bpy.context
     if not context.space_data.overlay.show_overlays:
         return
-    screen, shapes = Screen.of(context), []
+    shape = viewport_shape(context, Screen.of(context))
+    if shape is not None:
+        draw(shape)
+
+
+def viewport_shape(context: Context, screen: Screen) -> Shape | None:
+    """All that is drawn over a 3D viewport; None for nothing."""
+    shapes: list[Shape] = []
     if context.scene.jumps.show_states:
         places, tints = joint_dots(context)
         if places:
-            shapes.append(discs(screen, np.array(places), np.array(tints, np.float32)))
-    figure = previewed(context)
-    if figure is not None:
-        shapes += figure_shapes(screen, figure, chosen_colours(context))
-    if not shapes:
+            shapes.append(discs(screen, np.array(places), np.array(tints, np.float32), _DOT))
+    placing = previewed_at(context)
+    colours = chosen_colours(context)
+    seen = seen_now(context, placing)
+    if seen is not None:
+        sightings = [each for _, each in seen.people]
+        world = seen.canvas.to_world(np.array([each.places for each in sightings]))
+        lit = next((i for i, (n, _) in enumerate(seen.people) if n == picking.lit), -1)
+        shape = ghost_shapes(screen, world, sightings, colours[JointState.INPAINTED], lit)
+        if shape is not None:
+            shapes.append(shape)
+    if placing is not None and placing.is_within:
+        shapes += figure_shapes(screen, placing.figure(), colours)
+    return joined(shapes) if shapes else None
+
+
+def _draw_clip() -> None:
+    """Over a Movie Clip Editor."""
+    context = bpy.context
+    clip = context.space_data.clip
+    if clip is None or context.space_data.mode != "TRACKING":
         return
-    # One call for all: under software rendering each one costs milliseconds.
-    _draw_triangles(*(np.concatenate(parts) for parts in zip(*shapes, strict=True)))
+    # From the clip's own place, 0 to 1, to the region's pixels.
+    matrix = np.array(gpu.matrix.get_model_view_matrix())
+    shape = clip_shape(context, clip, matrix)
+    if shape is not None:
+        with gpu.matrix.push_pop():
+            gpu.matrix.load_identity()
+            draw(shape)
 
 
-def _draw_triangles(corners: NDArray[np.float64], tints: NDArray[np.float32]) -> None:
-    shader = gpu.shader.from_builtin("FLAT_COLOR")
-    pieces = {"pos": corners.astype(np.float32), "color": tints}
-    gpu.state.blend_set("ALPHA")
-    gpu.state.depth_test_set("NONE")
-    batch_for_shader(shader, "TRIS", pieces).draw(shader)
-    gpu.state.blend_set("NONE")
+def clip_shape(context: Context, clip: MovieClip, matrix: NDArray[np.float64]) -> Shape | None:
+    """All that is drawn over a movie clip, in pixels; None for nothing, or another clip.
+
+    matrix: (4, 4), to pixels from places in the picture, each side of which is 1 long, y up
+    """
+    chosen = context.scene.jumps
+    if not chosen.footage or not _is_same(clip, chosen.footage):
+        return None
+    preview, detections = find(chosen.preview), find_detections(*source_of(chosen))
+    fps = clip.fps
+    if clip.source == "SEQUENCE":
+        fps = preview.sequence.fps if preview else chosen.file_fps or ASSUMED_FPS
+    if not fps > 0:
+        return None
+    # Clips show one of their frames for one of the scene's, whatever their frame rates.
+    shown = context.scene.frame_current - clip.frame_start + clip.frame_offset
+    time = shown / fps
+    size = _picture_size(preview, detections) or (int(clip.size[0]), int(clip.size[1]))
+    screen = Screen.flat(context.preferences.system.ui_scale)
+
+    def on_region(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
+        share = pixels[..., :2] / size
+        share = np.stack([share[..., 0], 1 - share[..., 1]], axis=-1)
+        return np.asarray(
+            np.concatenate(
+                [share @ matrix[:2, :2].T + matrix[:2, 3], np.zeros((*share.shape[:-1], 1))], -1
+            )
+        )
+
+    colours, shapes = chosen_colours(context), []
+    is_shown = chosen.show_detection or picking.is_on
+    people = sightings_at(chosen, detections, time) if is_shown else []
+    if people:
+        sightings = [each for _, each in people]
+        places = on_region(np.array([each.places for each in sightings]))
+        shape = ghost_shapes(screen, places, sightings, colours[JointState.INPAINTED])
+        if shape is not None:
+            shapes.append(shape)
+    figure = preview.in_picture(time) if preview is not None else None
+    if figure is not None:
+        wide = abs(matrix[0, 0]) / size[0]
+        placed = Figure(on_region(figure.points), figure.state, figure.spread * wide)
+        shapes += figure_shapes(screen, placed, colours)
+    return joined(shapes) if shapes else None
+
+
+@cache
+def _real(path: str) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _is_same(clip: MovieClip, footage: str) -> bool:
+    """Whether a clip is the footage: that file, or images of one folder."""
+    one, other = (_real(bpy.path.abspath(path)) for path in (clip.filepath, footage))
+    if clip.source == "SEQUENCE" and other.suffix:
+        other = other.parent
+    return other in (one, one.parent) if clip.source == "SEQUENCE" else other == one
+
+
+def _picture_size(preview: Preview | None, detections: Detections | None) -> tuple[int, int] | None:
+    """Of the picture in whose pixels the poses are, where that is known."""
+    if preview is not None:
+        if preview.space is not None:
+            return preview.space.camera.size
+        if preview.sequence.image_size is not None:
+            return preview.sequence.image_size
+    return detections.people[0].track.image_size if detections is not None else None
 
 
 def _prepare() -> None:
@@ -190,13 +225,14 @@ def _prepare() -> None:
         colour = gpu.types.GPUTexture((8, 8), format="SRGB8_A8")
         depth = gpu.types.GPUTexture((8, 8), format="DEPTH32F_STENCIL8")
         with gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=colour).bind():
-            _draw_triangles(np.zeros((3, 3)), np.zeros((3, 4), np.float32))
+            draw((np.zeros((3, 3)), np.zeros((3, 4), np.float32)))
 
 
 def _wanted() -> bool:
     """Whether any scene has something to draw."""
     return any(
         find(scene.jumps.preview) is not None
+        or (scene.jumps.show_detection and find_detections(*source_of(scene.jumps)) is not None)
         or (
             scene.jumps.show_states
             and any(item.get("jumps_role") == "joint" for item in scene.objects)
@@ -206,22 +242,22 @@ def _wanted() -> bool:
 
 
 def _start_drawing() -> None:
-    global _handler
-    if _handler is None:
-        _handler = SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    if not _handlers:
+        for space, function in ((SpaceView3D, _draw), (SpaceClipEditor, _draw_clip)):
+            handler = space.draw_handler_add(function, (), "WINDOW", "POST_VIEW")
+            _handlers.append((space, handler))
 
 
 def stop() -> None:
-    """Take the draw handler away."""
-    global _handler
-    if _handler is not None:
-        SpaceView3D.draw_handler_remove(_handler, "WINDOW")
-        _handler = None
+    """Take the draw handlers away."""
+    while _handlers:
+        space, handler = _handlers.pop()
+        space.draw_handler_remove(handler, "WINDOW")
 
 
 def is_drawing() -> bool:
-    """Whether a draw handler exists."""
-    return _handler is not None
+    """Whether draw handlers exist."""
+    return bool(_handlers)
 
 
 @persistent

@@ -20,29 +20,50 @@ from ..operators.apply_preview import (
 )
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
+from ..operators.estimate_poses import (
+    PANEL,
+    JUMPS_OT_estimate_poses,
+    chosen_backend,
+    draw_estimation,
+    kept_estimation,
+)
+from ..operators.estimators import estimator_python, missing_for
 from ..operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from ..operators.import_poses import JUMPS_OT_import_poses
+from ..operators.install_estimators import (
+    JUMPS_OT_install_estimator,
+    JUMPS_OT_install_estimator_wheels,
+)
 from ..operators.install_runtime import (
     JUMPS_OT_install_runtime,
     JUMPS_OT_install_wheels,
 )
 from ..operators.lock_feet import JUMPS_OT_lock_feet
+from ..operators.long_operator import running
+from ..operators.pick_person import JUMPS_OT_pick_person
 from ..operators.preferences import preferences
-from ..operators.read_poses import JUMPS_OT_read_poses
+from ..operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
 from ..operators.runtime import missing_package
 from ..operators.select_result import JUMPS_OT_select_result
+from ..operators.settings import source_of
+from ..operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.bake import is_baked
+from ..scene.detections import find_detections
 from ..scene.feet import CONTACT, contact_owners
+from ..scene.footage_view import footage_camera
 from ..scene.preview import replaced
 from ..scene.result import active_result, results_in, scene_frames
 from ..scene.retarget import CONTROLS, DRIVEN, has_switch
 from ..skeletons.rig_maps import RIG_MAPS
 from ..skeletons.rig_slots import title_of
+from .live_picture import draw_picture
 from .presets import JUMPS_PT_bones_presets, JUMPS_PT_upsample_presets
 from .progress import draw_running
+
+_NO_POSES = "Import or estimate poses first."
 
 
 class _SidebarPanel:
@@ -93,14 +114,46 @@ class JUMPS_PT_source(_SidebarPanel, Panel):
             layout.operator(JUMPS_OT_import_poses.bl_idname, icon="IMPORT")
         if settings.source:
             column = layout.column(align=True)
-            column.label(text=Path(settings.source).name, icon="FILE", translate=False)
+            column.label(text=_source_name(settings), icon="FILE", translate=False)
             rate = f"{settings.file_fps:g} fps" if settings.file_fps else "30 fps assumed"
             row = column.row()
             row.alert = not settings.file_fps
-            row.label(text=f"{settings.format}, {rate}", icon="BLANK1", translate=False)
+            video = kept_estimation(settings.estimated)
+            style = f"by {video['estimator']}" if "estimator" in video else settings.format
+            row.label(text=f"{style}, {rate}", icon="BLANK1", translate=False)
             layout.prop(settings, "footage", icon="FILE_MOVIE")
+            if footage_camera(context.scene) is not None:
+                layout.operator(JUMPS_OT_hide_footage.bl_idname, icon="HIDE_ON")
+            elif settings.footage:
+                layout.operator(JUMPS_OT_show_footage.bl_idname, icon="CAMERA_DATA")
         else:
-            layout.label(text="Or drop a pose file on the viewport.", icon="INFO")
+            layout.label(text="Or drop a pose file or a video here.", icon="INFO")
+
+
+class JUMPS_PT_video(_SidebarPanel, Panel):
+    """Poses from a video: which, how, and how far it is."""
+
+    bl_label = "From Video"
+    bl_parent_id = "JUMPS_PT_source"
+
+    def draw(self, context: Context) -> None:
+        settings = context.scene.jumps
+        layout = self.layout
+        column = self.column()
+        column.prop(settings, "video", icon="FILE_MOVIE")
+        work = running()
+        if draw_running(layout, JUMPS_OT_estimate_poses) and work is not None:
+            job = getattr(work.job, "first", None)
+            draw_picture(layout, getattr(job, "picture", None))
+            return
+        draw_estimation(column, context)
+        missing = missing_for(context, chosen_backend(context))
+        if missing is None:
+            row = layout.row()
+            row.enabled = bool(settings.video)
+            row.operator(JUMPS_OT_estimate_poses.bl_idname, icon="OUTLINER_DATA_ARMATURE")
+        else:
+            _draw_estimator_missing(layout, context, missing)
 
 
 class JUMPS_PT_person(_SidebarPanel, Panel):
@@ -110,13 +163,32 @@ class JUMPS_PT_person(_SidebarPanel, Panel):
 
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
-        column = self.column(None if settings.people else "Import a pose file first.")
+        column = self.column(None if settings.people else _NO_POSES)
         row = column.row()
         for title in ("Person", "Frames", "Missing"):
             row.label(text=title)
         column.template_list(
             "JUMPS_UL_people", "", settings, "people", settings, "person_index", rows=3
         )
+        column.operator(JUMPS_OT_pick_person.bl_idname, icon="RESTRICT_SELECT_OFF")
+
+
+class JUMPS_PT_missing(_SidebarPanel, Panel):
+    """What of the person counts as missing."""
+
+    bl_label = "What Counts as Missing"
+    bl_parent_id = "JUMPS_PT_person"
+
+    def draw(self, context: Context) -> None:
+        settings = context.scene.jumps
+        column = self.column()
+        column.enabled = bool(settings.people)
+        for name in ("min_confidence", "edge", "dilation", "show_detection"):
+            column.prop(settings, name)
+        if draw_running(self.layout, JUMPS_OT_read_again) or not settings.people:
+            return
+        if find_detections(*source_of(settings)) is None:
+            self.layout.operator(JUMPS_OT_read_again.bl_idname, icon="FILE_REFRESH")
 
 
 class JUMPS_PT_upsample(_SidebarPanel, Panel):
@@ -129,8 +201,8 @@ class JUMPS_PT_upsample(_SidebarPanel, Panel):
 
     def draw(self, context: Context) -> None:
         settings = context.scene.jumps
-        column = self.column(None if settings.people else "Import a pose file first.")
-        for name in ("engine", "min_confidence", "denoise", "repair_swaps", "device", "lift"):
+        column = self.column(None if settings.people else _NO_POSES)
+        for name in ("engine", "denoise", "repair_swaps", "device", "lift"):
             column.prop(settings, name)
         shown = ("camera_from", "focal_from", "focal_mm", "smoothing", "foot_lock")
         for name in shown if settings.lift else ():
@@ -234,7 +306,7 @@ class JUMPS_PT_history(_SidebarPanel, Panel):
         column = self.layout.column(align=True)
         engine, _, weights = result.engine.partition(" ")
         lines = [
-            ("File", Path(result.source).name),
+            ("File", result.clip.name),
             ("Person", result.person),
             ("Engine", engine.capitalize()),
             ("Weights", weights),
@@ -244,7 +316,13 @@ class JUMPS_PT_history(_SidebarPanel, Panel):
         lines += [
             (names[key].name if key in names else key.capitalize(), _value(value))
             for key, value in result.settings.items()
-            if value is not None and key != "engine"
+            if value is not None and key not in ("engine", "video")
+        ]
+        video = result.settings.get("video")
+        lines += [
+            (names[PANEL[key]].name if key in PANEL else key.capitalize(), _value(value))
+            for key, value in (video.items() if isinstance(video, dict) else ())
+            if value is not None and key != "path"
         ]
         for name, value in lines:
             split = column.split(factor=0.38)
@@ -369,7 +447,7 @@ def _draw_preview(layout: UILayout, context: Context) -> None:
     sequence = preview.sequence
     settings, scene = context.scene.jumps, context.scene
     layout.label(
-        text=f"Preview: {Path(sequence.source).stem}, person {sequence.person}",
+        text=f"Preview: {preview.clip.stem}, person {sequence.person}",
         icon="HIDE_OFF",
         translate=False,
     )
@@ -413,9 +491,39 @@ def _draw_install(layout: UILayout, package: str) -> None:
         box.operator(operator.bl_idname, icon="IMPORT")
 
 
+def _draw_estimator_missing(layout: UILayout, context: Context, missing: str) -> None:
+    """Why the estimator isn't ready, and the button that mends it."""
+    backend = chosen_backend(context)
+    box = layout.box().column()
+    installers: tuple[type[Operator], ...] = (
+        JUMPS_OT_install_estimator,
+        JUMPS_OT_install_estimator_wheels,
+    )
+    if estimator_python(backend) is not None:
+        box.label(text="The estimator needs a file:", icon="ERROR")
+        box.label(text=missing, translate=False)
+        show = box.operator("screen.userpref_show", text="Open Preferences", icon="PREFERENCES")
+        show.section = "ADDONS"
+        return
+    box.label(text=f"{backend.label} is not installed.", icon="ERROR", translate=False)
+    if draw_running(box, *installers):
+        return
+    if not bpy.app.online_access:
+        show = box.operator("screen.userpref_show", text="Allow Online Access", icon="INTERNET")
+        show.section = "SYSTEM"
+    for operator in installers:
+        box.operator(operator.bl_idname, icon="IMPORT").backend = backend.name
+
+
+def _source_name(settings: PropertyGroup) -> str:
+    """What people call the source: poses that were estimated are called by their video."""
+    video = kept_estimation(settings.estimated)
+    return Path(video.get("path") or settings.source).name
+
+
 def _title(result: Any) -> str:
     root = result.find("root")
-    return root.name if root is not None else f"{Path(result.source).stem} {result.person}"
+    return root.name if root is not None else f"{result.clip.stem} {result.person}"
 
 
 def _value(value: object) -> str:

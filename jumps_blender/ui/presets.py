@@ -44,6 +44,8 @@ class JUMPS_OT_add_upsample_preset(AddPresetBase, Operator):
     preset_values: ClassVar[list[str]] = [
         "settings.engine",
         "settings.min_confidence",
+        "settings.edge",
+        "settings.dilation",
         "settings.denoise",
         "settings.repair_swaps",
         "settings.lift",

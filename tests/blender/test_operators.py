@@ -182,7 +182,7 @@ def test_export_to_nowhere_is_an_error(pose_file: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("extension")
 def test_polls_say_what_is_missing() -> None:
     for name, reason in (
-        ("upsample_skeleton", "Import a pose file first"),
+        ("upsample_skeleton", "Import or estimate poses first"),
         ("apply_preview", "Upsample a person first"),
         ("discard_preview", "There is no preview"),
         ("rerun_result", "Select a JUMPS result first"),
@@ -216,7 +216,9 @@ def test_panels_operators_and_drop_are_registered() -> None:
     panels = {name for name in dir(bpy.types) if name.startswith("JUMPS_PT_")}
     assert panels == {
         "JUMPS_PT_source",
+        "JUMPS_PT_video",
         "JUMPS_PT_person",
+        "JUMPS_PT_missing",
         "JUMPS_PT_upsample",
         "JUMPS_PT_upsample_presets",
         "JUMPS_PT_result",

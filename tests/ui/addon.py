@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import bpy
-from driver import SHARE, Steps, until, view
+from driver import SHARE, Steps, figures, main_region, until, view
 
 MODULE = "bl_ext.user_default.jumps_blender"
 
@@ -49,3 +49,16 @@ def upsample(seconds: float = 30.0) -> Steps:
     """Upsample the chosen person as the panel is set, and wait for the preview."""
     invoke("upsample_skeleton")
     yield from until(lambda: panel().preview and is_idle(), seconds, "the preview")
+
+
+def said(what: str) -> None:
+    """Note down what Blender has reported since the last time, as its Info editor lists it."""
+    window = bpy.context.window_manager.windows[0]
+    area = min(window.screen.areas, key=lambda area: area.y + area.x)
+    kind, area.type = area.type, "INFO"
+    with bpy.context.temp_override(window=window, area=area, region=main_region(area)):
+        bpy.ops.info.select_all(action="SELECT")
+        bpy.ops.info.report_copy()
+        figures.setdefault("said", {})[what] = window.id_data.clipboard.splitlines()
+        bpy.ops.info.report_delete()
+    area.type = kind

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ..fake_estimator import STUB
 from ..films import write_film
 from .test_window import ALPHAPOSE, EXAMPLE, RunInWindow, changed, colours, contrast
 from .window import Result, repeated
@@ -181,3 +182,42 @@ def test_an_estimators_installation_shows_its_bar_and_is_cancelled(
     assert colours(shown[0]) > 50
     assert changed(shown[0], shown[1]) > 0.002
     assert changed(shown[0], shown[2]) < changed(shown[0], shown[1])
+
+
+def test_a_video_is_estimated_looked_at_and_applied(
+    run_in_window: RunInWindow, tmp_path: Path
+) -> None:
+    pictures = [np.full((480, 640, 3), (30 + i, 70, 110), np.uint8) for i in range(100)]
+    film = write_film(tmp_path / "walk.mp4", pictures)
+    result = run_in_window(
+        "video",
+        files=[film, STUB, STUB.with_name("fake_estimator.py")],
+        film=film.name,
+        limit=400.0,
+        seconds=440,
+    )
+    figures = result.figures
+    gaps = {gap["label"]: gap for gap in result.gaps}
+    own = gaps["drawing the viewport and the sidebar"]["longest"]
+    print(
+        *(f"{label}: {1000 * gap['longest']:.0f} ms" for label, gap in gaps.items()),
+        f"Esc: {1000 * figures['esc']:.0f} ms, again: {figures['again']:.1f} s",
+        f"drawing three people, median and longest: {figures['drawing']} ms of the processor, "
+        f"in the clip editor {figures['drawing_clip']}",
+        sep="\n",
+    )
+    assert figures["people"] == [100, 100, 100]
+    assert figures["footage"] == film.name
+    assert gaps["estimating"]["longest"] < max(0.1, 2 * own)
+    assert figures["alive"] == [False, False]
+    assert figures["esc"] < 0.5
+    assert reports(result, "esc") == "Estimate Poses was cancelled; nothing was changed."
+    assert "(SIGKILL); what was found is kept" in reports(result, "killed")
+    assert figures["images"] == 0
+    assert figures["shares"] == pytest.approx([0.0125, 0.0125, 0.0125])
+    assert figures["looks"] == "CAMERA"
+    assert figures["drawing"][0] < 2
+    assert figures["drawing_clip"][0] < 2
+    assert (figures["lit"], figures["left"], figures["picked"], figures["unpicked"]) == (2, 0, 1, 0)
+    assert figures["applied"] == [True, "CAMERA"]
+    assert figures["fbx"] > 50_000

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from addon import MODULE, invoke, is_idle, panel, part, read_poses, running, upsample
+from addon import MODULE, invoke, is_idle, panel, part, read_poses, running, said, upsample
 from driver import (
     Steps,
     click_button,
@@ -193,19 +193,6 @@ def worker() -> Any:
     """The one whose process runs."""
     (found,) = (each for each in part("operators.runtime")._workers.values() if each.pid)
     return found
-
-
-def said(what: str) -> None:
-    """Note down what Blender has reported since the last time, as its Info editor lists it."""
-    window = bpy.context.window_manager.windows[0]
-    area = min(window.screen.areas, key=lambda area: area.y + area.x)
-    kind, area.type = area.type, "INFO"
-    with bpy.context.temp_override(window=window, area=area, region=main_region(area)):
-        bpy.ops.info.select_all(action="SELECT")
-        bpy.ops.info.report_copy()
-        figures.setdefault("said", {})[what] = window.id_data.clipboard.splitlines()
-        bpy.ops.info.report_delete()
-    area.type = kind
 
 
 def active_armature() -> Any:

@@ -1,0 +1,125 @@
+"""Triangles of a size in pixels, wherever they are: arrays in, arrays out, drawn in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import gpu
+import numpy as np
+from bpy.types import Context
+from gpu_extras.batch import batch_for_shader
+from numpy.typing import NDArray
+
+# Corners (T, 3) of triangles and their colours (T, 4), sRGB.
+Shape = tuple[NDArray[np.float64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """How a viewport sees: what is needed to give things a size in pixels.
+
+    across: (2, 3), world directions of the screen's right and up, length 1
+    depth: (4,), what a place (x, y, z, 1) is divided by when it is projected
+    wide: pixels per scene unit where that is 1
+    dpi: pixels of the screen for one pixel of the interface at scale 1
+    """
+
+    across: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    wide: float
+    dpi: float
+
+    @classmethod
+    def of(cls, context: Context) -> Screen:
+        """The one that is being drawn."""
+        view = context.region_data
+        return cls(
+            across=np.array(view.view_matrix.inverted_safe())[:3, :2].T,
+            depth=np.array(view.perspective_matrix[3]),
+            wide=0.5 * context.region.width * abs(view.window_matrix[0][0]),
+            dpi=context.preferences.system.ui_scale,
+        )
+
+    @classmethod
+    def flat(cls, dpi: float) -> Screen:
+        """One whose pixels are the units of what is drawn: x to the right, y up, z nothing."""
+        return cls(np.eye(2, 3), np.array([0.0, 0.0, 0.0, 1.0]), 1.0, dpi)
+
+    def pixels_per_unit(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) pixels that a scene unit takes at each of the points (N, 3), above 0."""
+        depth = points @ self.depth[:3] + self.depth[3]
+        # Behind the viewer there is nothing to see, whatever its size.
+        return np.asarray(self.wide / np.maximum(depth, 1e-6))
+
+
+def discs(
+    screen: Screen,
+    points: NDArray[np.float64],
+    tints: NDArray[np.float32],
+    pixels: float,
+    sides: int = 12,
+) -> Shape:
+    """A disc at each point (N, 3), ``pixels`` in radius at a resolution scale of 1."""
+    radius = pixels * screen.dpi / screen.pixels_per_unit(points)
+    rim = _circle(sides) @ screen.across
+    corners = points[:, None] + radius[:, None, None] * rim
+    # All triangles share the first corner.
+    order = np.array([(0, side, side + 1) for side in range(1, sides - 1)]).ravel()
+    return corners[:, order].reshape(-1, 3), np.repeat(tints, len(order), axis=0)
+
+
+@cache
+def _circle(sides: int) -> NDArray[np.float64]:
+    angles = np.linspace(0.0, 2 * np.pi, sides, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], -1)
+
+
+def bands(
+    screen: Screen,
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    tints: NDArray[np.float32],
+    pixels: tuple[NDArray[np.float64] | float, NDArray[np.float64] | float],
+) -> Shape:
+    """A band between each of two points (N, 3); ``pixels`` wide at its start and at its end."""
+    along = (end - start) @ screen.across.T
+    length = np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9)
+    aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
+    near = aside * (0.5 * pixels[0] / screen.pixels_per_unit(start))[:, None]
+    far = aside * (0.5 * pixels[1] / screen.pixels_per_unit(end))[:, None]
+    corners = np.stack([start + near, start - near, end - far, end + far], axis=1)
+    return corners[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3), np.repeat(tints, 6, axis=0)
+
+
+def crosses(
+    screen: Screen,
+    points: NDArray[np.float64],
+    tints: NDArray[np.float32],
+    pixels: float,
+    wide: float,
+) -> Shape:
+    """An X at each point (N, 3), ``pixels`` from its middle to its ends, ``wide`` its lines."""
+    reach = (pixels * screen.dpi / screen.pixels_per_unit(points))[:, None]
+    arms = [reach * (np.array(way) @ screen.across) for way in ((1, 1), (1, -1))]
+    start = np.concatenate([points - arm for arm in arms])
+    end = np.concatenate([points + arm for arm in arms])
+    return bands(screen, start, end, np.concatenate([tints, tints]), (wide * screen.dpi,) * 2)
+
+
+def joined(shapes: list[Shape]) -> Shape:
+    """All of them as one, back to front."""
+    corners, tints = zip(*shapes, strict=True)
+    return np.concatenate(corners), np.concatenate(tints)
+
+
+def draw(shape: Shape) -> None:
+    """Draw them with the matrices that are set; one call, because each one costs milliseconds
+    under software rendering.
+    """
+    shader = gpu.shader.from_builtin("FLAT_COLOR")
+    pieces = {"pos": shape[0].astype(np.float32), "color": shape[1]}
+    gpu.state.blend_set("ALPHA")
+    gpu.state.depth_test_set("NONE")
+    batch_for_shader(shader, "TRIS", pieces).draw(shader)
+    gpu.state.blend_set("NONE")
