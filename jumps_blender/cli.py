@@ -544,6 +544,7 @@ def _info(arguments: argparse.Namespace) -> None:
         "fps": pose_file.fps,
         "image_size": pose_file.image_size,
         "people": people,
+        "missing": pose_file.missing and pose_file.missing.as_data(),
         "notes": list(pose_file.notes),
     }
     if arguments.json:
