@@ -5,6 +5,7 @@
 #   WINDOW_SIZE=1280x800   the screen's and Blender's size
 #   TIME_LIMIT=180         seconds after which everything is killed, this command too
 #   EVENTS=simulated       what Blender reacts to: its own simulated events, or real ones
+#   SHOWN="FOLDER=NAME ..." folders of this machine that are /mnt/NAME in there, read-only
 # Exit code 77 where there can be no window, 3 where the script fails at once.
 set -euo pipefail
 [ $# -ge 2 ] || { echo "window: in_window.sh FOLDER SCRIPT [ARGUMENT...]" >&2; exit 2; }
@@ -28,14 +29,20 @@ exec timeout --signal=KILL "${TIME_LIMIT:-180}" \
   unshare --mount --propagation private --pid --net --ipc --fork --kill-child \
   bash -c '
     set -euo pipefail
-    root=$1 shaders=$2 share=$3 size=$4 events=$5
-    shift 5
+    root=$1 shaders=$2 share=$3 size=$4 events=$5 shown=$6
+    shift 6
     mount --bind "$root" "$root"
     mount -o remount,bind,ro "$root"
     mount -t proc proc "$root/proc"
     mount -t tmpfs tmpfs "$root/tmp"
     mount --bind "$share" "$root/share"
     mount --bind "$shaders" "$root/var/cache/shaders"
+    mount -t tmpfs tmpfs "$root/mnt"
+    for each in $shown; do
+      mkdir "$root/mnt/${each##*=}"
+      mount --bind "${each%=*}" "$root/mnt/${each##*=}"
+      mount -o remount,bind,ro "$root/mnt/${each##*=}"
+    done
     mount -t tmpfs tmpfs "$root/dev"
     mkdir "$root/dev/shm"
     for device in null zero full random urandom; do
@@ -54,4 +61,4 @@ exec timeout --signal=KILL "${TIME_LIMIT:-180}" \
       --window-geometry 0 0 "${size%x*}" "${size#*x}" --python-exit-code 3 \
       --python-expr "import sys; sys.path.insert(0, \"/share\")" --python "/share/$1" \
       -- "${@:2}" || exit $?
-  ' _ "$root" "$shaders" "$share" "$size" "$events" "$@"
+  ' _ "$root" "$shaders" "$share" "$size" "$events" "${SHOWN:-}" "$@"

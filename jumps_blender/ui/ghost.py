@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..keypoints.detected import ENDS, STARTS, Sighting
-from .shapes import Screen, Shape, bands, crosses, discs, joined
+from .shapes import Screen, Shape, bands, cross_ends, discs, joined
 
 # Pixels at a resolution scale of 1.
-_BONE, _DOT, _CROSS, _RIM = 1.6, 2.6, 4.5, 1.6
-_RIM_TINT = (0.0, 0.0, 0.0, 0.45)  # around it all, so that it can be seen on any picture
+_LINE, _DOT, _CROSS, _RIM = 1.8, 2.6, 4.5, 1.6
+_RIM_ALPHA = 0.45  # of the dark around it all, so that it can be seen on any picture
 _SEEN, _LIT = (0.93, 0.96, 1.0), (1.0, 0.85, 0.1)
 _FAINT = 0.35  # of what hangs on a missing joint
 
@@ -39,24 +39,33 @@ def ghost_shapes(
     if 0 <= lit < len(own):
         own[lit] = (*_LIT, 1.0)
     who, bone = np.nonzero(found[:, STARTS] & found[:, ENDS])
-    start, end = places[who, STARTS[bone]], places[who, ENDS[bone]]
-    tints = own[who].copy()
-    tints[missing[who, STARTS[bone]] | missing[who, ENDS[bone]], 3] *= _FAINT
-    under = np.tile(np.array(_RIM_TINT, np.float32), (len(who), 1))
-    under[:, 3] *= tints[:, 3]
-    wide, wider = _BONE * screen.dpi, (_BONE + _RIM) * screen.dpi
+    ends = STARTS[bone], ENDS[bone]
+    tints = own[who]
+    tints[missing[who, ends[0]] | missing[who, ends[1]], 3] *= _FAINT
     whose, seen = np.nonzero(found & ~missing)
-    dots = places[whose, seen]
-    lost = places[missing]
-    dark = np.array([_RIM_TINT], np.float32)
-    cross = np.array([(*missing_tint, 1.0)], np.float32)
+    dots, lost = places[whose, seen], places[missing]
+    cross = cross_ends(screen, lost, _CROSS)
+    crossed = np.tile(np.array((*missing_tint, 1.0), np.float32), (len(cross[0]), 1))
+    start = np.concatenate([places[who, ends[0]], cross[0]])
+    end = np.concatenate([places[who, ends[1]], cross[1]])
+    tints = np.concatenate([tints, crossed])
+    # Everything twice: dark and a little larger below, then itself.
+    wide = np.where(np.arange(2 * len(start)) < len(start), _LINE + _RIM, _LINE) * screen.dpi
+    large = np.where(np.arange(2 * len(dots)) < len(dots), _DOT + _RIM / 2, _DOT)
     return joined(
         [
-            bands(screen, start, end, under, (wider, wider)),
-            bands(screen, start, end, tints, (wide, wide)),
-            discs(screen, dots, dark.repeat(len(dots), 0), _DOT + _RIM / 2, 8),
-            discs(screen, dots, own[whose], _DOT, 8),
-            crosses(screen, lost, dark.repeat(len(lost), 0), _CROSS + _RIM / 2, 2.0 + _RIM),
-            crosses(screen, lost, cross.repeat(len(lost), 0), _CROSS, 2.0),
+            bands(screen, _twice(start), _twice(end), _rimmed(tints), (wide, wide)),
+            discs(screen, _twice(dots), _rimmed(own[whose]), large, 8),
         ]
     )
+
+
+def _twice(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([points, points])
+
+
+def _rimmed(tints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2N, 4): the rims' tints, as strong as what is in them, and the tints (N, 4) themselves."""
+    dark = np.zeros_like(tints)
+    dark[:, 3] = _RIM_ALPHA * tints[:, 3]
+    return np.concatenate([dark, tints])

@@ -85,14 +85,14 @@ def figure_shapes(screen: Screen, figure: Figure, colours: Colours) -> list[Shap
     table = np.array([(*colours[state], 1.0) for state in JointState], np.float32)
     solid = table[figure.state]
     faint = solid * np.array((1, 1, 1, _BAND_ALPHA), np.float32)
-    thin = _BONE * screen.dpi
+    thin = np.full(len(figure.points), _BONE * screen.dpi)
     spread = 2 * figure.spread * screen.pixels_per_unit(figure.points)
-    spread = np.clip(spread, thin, max(_WIDEST * screen.dpi, thin))
-    start, end = figure.points[_PARENTS], figure.points[_CHILDREN]
-    widths = spread[_PARENTS], spread[_CHILDREN]
+    spread = np.clip(spread, thin, _WIDEST * screen.dpi)
+    near, far = np.concatenate([_PARENTS, _PARENTS]), np.concatenate([_CHILDREN, _CHILDREN])
+    widths = [np.concatenate([spread[joints], thin[joints]]) for joints in (_PARENTS, _CHILDREN)]
+    tints = np.concatenate([faint[_CHILDREN], solid[_CHILDREN]])
     return [
-        bands(screen, start, end, faint[_CHILDREN], widths),
-        bands(screen, start, end, solid[_CHILDREN], (thin, thin)),
+        bands(screen, figure.points[near], figure.points[far], tints, (widths[0], widths[1])),
         discs(screen, figure.points, solid, _DOT),
     ]
 

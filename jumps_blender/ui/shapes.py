@@ -57,10 +57,10 @@ def discs(
     screen: Screen,
     points: NDArray[np.float64],
     tints: NDArray[np.float32],
-    pixels: float,
+    pixels: NDArray[np.float64] | float,
     sides: int = 12,
 ) -> Shape:
-    """A disc at each point (N, 3), ``pixels`` in radius at a resolution scale of 1."""
+    """A disc at each point (N, 3), ``pixels`` (N,) in radius at a resolution scale of 1."""
     radius = pixels * screen.dpi / screen.pixels_per_unit(points)
     rim = _circle(sides) @ screen.across
     corners = points[:, None] + radius[:, None, None] * rim
@@ -92,19 +92,20 @@ def bands(
     return corners[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3), np.repeat(tints, 6, axis=0)
 
 
-def crosses(
-    screen: Screen,
-    points: NDArray[np.float64],
-    tints: NDArray[np.float32],
-    pixels: float,
-    wide: float,
-) -> Shape:
-    """An X at each point (N, 3), ``pixels`` from its middle to its ends, ``wide`` its lines."""
+def cross_ends(
+    screen: Screen, points: NDArray[np.float64], pixels: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Between which points (2N, 3) bands make an X at each point (N, 3).
+
+    pixels: from its middle to the sides of the square that it fills, at a resolution scale of 1
+    """
     reach = (pixels * screen.dpi / screen.pixels_per_unit(points))[:, None]
-    arms = [reach * (np.array(way) @ screen.across) for way in ((1, 1), (1, -1))]
-    start = np.concatenate([points - arm for arm in arms])
-    end = np.concatenate([points + arm for arm in arms])
-    return bands(screen, start, end, np.concatenate([tints, tints]), (wide * screen.dpi,) * 2)
+    rising, falling = (
+        reach * (screen.across[0] + screen.across[1]),
+        reach * (screen.across[0] - screen.across[1]),
+    )
+    start = np.concatenate([points - rising, points - falling])
+    return start, np.concatenate([points + rising, points + falling])
 
 
 def joined(shapes: list[Shape]) -> Shape:

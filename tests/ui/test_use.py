@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jumps_blender.video.backends import BACKENDS
+from jumps_blender.video.environments import video_python
+
 from ..fake_estimator import STUB
 from ..films import write_film
 from .test_window import ALPHAPOSE, EXAMPLE, RunInWindow, changed, colours, contrast
-from .window import Result, repeated
+from .window import ROOT, Result, repeated
 
 
 @pytest.fixture
@@ -184,6 +187,48 @@ def test_an_estimators_installation_shows_its_bar_and_is_cancelled(
     assert changed(shown[0], shown[2]) < changed(shown[0], shown[1])
 
 
+VIDEOS = ROOT.parent / "shared" / "samples" / "video"
+
+
+def mediapipe() -> dict[str, Path]:
+    """What ``run_in_window`` shows of MediaPipe's environment; skips where there is none."""
+    python = video_python(BACKENDS["mediapipe"])
+    if python is None:
+        pytest.skip("MediaPipe's environment is absent; `make video` makes it")
+    environment = python.parents[1]
+    config = (environment / "pyvenv.cfg").read_text(encoding="utf-8")
+    home = next(line for line in config.splitlines() if line.startswith("home"))
+    (packages,) = environment.glob("lib/python3*/site-packages")
+    return {"python": Path(home.partition("=")[2].strip()).parent, "packages": packages}
+
+
+@pytest.mark.parametrize(
+    "name", ["pose2sim_single_cam01.mp4", "pose2sim_single_cam03.mp4", "sports2d_demo.mp4"]
+)
+def test_from_a_video_to_an_fbx_with_the_real_estimator(
+    run_in_window: RunInWindow, name: str
+) -> None:
+    if not (VIDEOS / name).exists():
+        pytest.skip(f"{VIDEOS / name} is absent")
+    result = run_in_window(
+        "mediapipe",
+        files=[VIDEOS / name, STUB.with_name("fake_estimator.py")],
+        shown=mediapipe(),
+        film=name,
+        end=1.0,
+        frame=12,
+        engine="ridge",
+        lift=False,
+        limit=280.0,
+        seconds=320,
+    )
+    (gap,) = result.gaps
+    print(f"longest gap while estimating: {1000 * gap['longest']:.0f} ms")
+    assert result.figures["people"][0][1] >= 20
+    assert result.figures["objects"] == 31  # the root, 28 joints, the armature, the camera
+    assert result.figures["fbx"] > 20_000
+
+
 def test_a_video_is_estimated_looked_at_and_applied(
     run_in_window: RunInWindow, tmp_path: Path
 ) -> None:
@@ -202,8 +247,8 @@ def test_a_video_is_estimated_looked_at_and_applied(
     print(
         *(f"{label}: {1000 * gap['longest']:.0f} ms" for label, gap in gaps.items()),
         f"Esc: {1000 * figures['esc']:.0f} ms, again: {figures['again']:.1f} s",
-        f"drawing three people, median and longest: {figures['drawing']} ms of the processor, "
-        f"in the clip editor {figures['drawing_clip']}",
+        f"drawing three people: {figures['drawing']} ms of the processor with and without OpenGL, "
+        f"in the Movie Clip Editor {figures['drawing_clip']}",
         sep="\n",
     )
     assert figures["people"] == [100, 100, 100]
@@ -216,8 +261,9 @@ def test_a_video_is_estimated_looked_at_and_applied(
     assert figures["images"] == 0
     assert figures["shares"] == pytest.approx([0.0125, 0.0125, 0.0125])
     assert figures["looks"] == "CAMERA"
-    assert figures["drawing"][0] < 2
-    assert figures["drawing_clip"][0] < 2
+    # Without what OpenGL takes, which is software here.
+    assert figures["drawing"][1] < 2
+    assert figures["drawing_clip"][1] < 2
     assert (figures["lit"], figures["left"], figures["picked"], figures["unpicked"]) == (2, 0, 1, 0)
     assert figures["applied"] == [True, "CAMERA"]
     assert figures["fbx"] > 50_000

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ def run_in_window(
     files: Sequence[Path] = (),
     size: str = "1280x800",
     real_events: bool = False,
+    shown: Mapping[str, Path] | None = None,
     seconds: float = 120.0,
     **options: Any,
 ) -> Result:
@@ -104,6 +105,7 @@ def run_in_window(
     folder: an empty one, which the script sees as /share
     files: copied there; so are the extension's zip and the options, as options.json
     real_events: Blender takes what comes from the screen, instead of the driver's mouse and keys
+    shown: folders of this machine that the script sees as /mnt/NAME, by these names
     seconds: after these everything is killed; the script's own limit should be lower
     """
     options["extension"] = extension.name
@@ -122,6 +124,7 @@ def run_in_window(
                 **os.environ,
                 "WINDOW_SIZE": size,
                 "EVENTS": "real" if real_events else "simulated",
+                "SHOWN": " ".join(f"{path}={name}" for name, path in (shown or {}).items()),
                 "TIME_LIMIT": f"{seconds:.0f}",
             },
         )
