@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import COMMON12, JOINTS, joint_index
-from .missing import Missing
+from .missing import Missing, steadied
 from .pose_file import ASSUMED_FPS
 from .track import PoseTrack
 
@@ -46,17 +46,19 @@ class Sighting:
 class Detected:
     """One person as the detector saw her, F frames with K joints of its joint set.
 
-    inside: float32 (F, K); see ``inside``
+    inside: float32 (F, K); see ``inside``; unrest: float32 (F, K); see ``missing.unrest``
     """
 
     track: PoseTrack
     inside: NDArray[np.float32]
+    unrest: NDArray[np.float32]
 
     def at(self, frame: int, rule: Missing) -> Sighting:
         """What was detected in one of its frames, counted from 0."""
         first = max(frame - rule.dilation, 0)
         near = slice(first, frame + rule.dilation + 1)
-        lost = _missing(self.track.confidence[near], self.inside[near], rule)[frame - first]
+        known = (self.track.confidence, self.inside, self.unrest)
+        lost = _missing(rule, *(values[near] for values in known))[frame - first]
         (places,), (found,) = self.places(np.array([frame]))
         return Sighting(places, found, found & (self._sources[0] & lost).any(axis=1))
 
@@ -79,18 +81,18 @@ class Detected:
 
     def missing_share(self, rule: Missing) -> float:
         """Share in [0, 1] of the 12 common joints' frames in which the joint is missing."""
-        return float(1 - np.count_nonzero(~_missing(*self._common, rule)) / self._of)
+        return float(1 - np.count_nonzero(~_missing(rule, *self._common)) / self._of)
 
     @property
     def _of(self) -> int:
         return len(COMMON12) * len(self.track.frames)
 
     @cached_property
-    def _common(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Confidence and ``inside`` of those of the 12 common joints that the detector has."""
+    def _common(self) -> tuple[NDArray[np.float32], ...]:
+        """Confidence, ``inside`` and ``unrest`` of those of the 12 common joints that there are."""
         given = self.track.joint_set.target_sources()
         columns = [given[joint][0] for joint in COMMON12 if joint in given]
-        return self.track.confidence[:, columns], self.inside[:, columns]
+        return tuple(x[:, columns] for x in (self.track.confidence, self.inside, self.unrest))
 
     @cached_property
     def _sources(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -132,9 +134,13 @@ def distances(
 
 
 def _missing(
-    confidence: NDArray[np.float32], inside: NDArray[np.float32], rule: Missing
+    rule: Missing,
+    confidence: NDArray[np.float32],
+    inside: NDArray[np.float32],
+    unrest: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    missing = (confidence <= 0) | (confidence < rule.min_confidence)
+    sure = steadied(confidence, unrest, rule.shaking) if rule.shaking > 1 else confidence
+    missing = (sure <= 0) | (sure < rule.min_confidence)
     if rule.edge > 0:
         missing |= inside < rule.edge
     # As ``missing.dilated``, by doubling: fast where a few frames are asked for, as usual.

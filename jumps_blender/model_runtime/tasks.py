@@ -15,7 +15,7 @@ import numpy as np
 
 from ..keypoints import PoseFile, PoseSequence, PoseTrack, choose_person, read_pose_file
 from ..keypoints.detected import Detected, inside
-from ..keypoints.missing import missing_from
+from ..keypoints.missing import missing_from, unrest
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from ..processes.messages import Arrays
 from ..processes.server import Control
@@ -199,6 +199,7 @@ def packed_tracks(poses: PoseFile) -> tuple[dict[str, Any], Arrays]:
         "positions": np.concatenate([track.positions[:, columns] for track in poses.tracks]),
         "confidence": np.concatenate([track.confidence[:, columns] for track in poses.tracks]),
         "inside": np.concatenate([inside(track)[:, columns] for track in poses.tracks]),
+        "unrest": np.concatenate([unrest(track)[:, columns] for track in poses.tracks]),
         "times": np.concatenate([track.times for track in poses.tracks]),
     }
 
@@ -231,7 +232,7 @@ def unpacked_tracks(facts: dict[str, Any], arrays: Arrays) -> tuple[Detected, ..
             format=facts["format"],
             missing=missing_from(facts["missing"]),
         )
-        tracks.append(Detected(track, arrays["inside"][rows]))
+        tracks.append(Detected(track, arrays["inside"][rows], arrays["unrest"][rows]))
     return tuple(tracks)
 
 

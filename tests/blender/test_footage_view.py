@@ -14,7 +14,7 @@ from mathutils import Matrix, Vector
 
 from jumps_blender.keypoints import JointState
 from jumps_blender.keypoints.detected import Detected, inside
-from jumps_blender.keypoints.missing import Missing
+from jumps_blender.keypoints.missing import Missing, unrest
 from jumps_blender.keypoints.track import PoseTrack
 from jumps_blender.scene.coordinates import detected_plane, picture_plane
 from jumps_blender.scene.detections import find_detections, forget_detections, keep_detections
@@ -159,7 +159,7 @@ def track(sequence: Any, shift: float = 0.0, person: str = "1") -> Detected:
         source=sequence.source,
         format="jumps",
     )
-    return Detected(found, inside(found))
+    return Detected(found, inside(found), unrest(found))
 
 
 def test_before_upsampling_the_picture_lies_about_where_it_will() -> None:
