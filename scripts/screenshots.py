@@ -54,10 +54,8 @@ def main() -> None:
                 bare.picture("without_pytorch", bare.figures["sidebar"]),
                 IMAGES / "without_pytorch.png",
             )
-            keep(
-                looks.picture("preferences", looks.figures["preferences"]),
-                IMAGES / "preferences.png",
-            )
+            own = take("estimators", Path(folder) / "own", size="1280x940")
+            keep(own.picture("preferences", own.figures["preferences"]), IMAGES / "preferences.png")
     except (window.NoWindowError, window.ScriptError) as error:
         sys.exit(f"screenshots: {error}")
 

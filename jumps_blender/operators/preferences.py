@@ -27,7 +27,7 @@ class PreferenceProperties:
         subtype="FILE_PATH",
     )
     estimators_python: StringProperty(
-        name="Python",
+        name="Python for Estimators",
         description="The Python that pose estimators are installed with, of a version that they "
         "support; empty: Blender's own if it is of one, else one that is found on this machine",
         subtype="FILE_PATH",

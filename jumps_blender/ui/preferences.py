@@ -51,9 +51,9 @@ class JUMPS_AP_preferences(PreferenceProperties, AddonPreferences):
         _draw_runtime(layout.column(heading="PyTorch"), context)
         layout.prop(self, "python")
         layout.separator()
-        column = layout.column(heading="Pose Estimators")
+        layout.label(text="Pose Estimators for Video")
         for backend in BACKENDS.values():
-            _draw_estimator(column.box().column(), self, context, backend)
+            _draw_estimator(layout.box().column(), self, context, backend)
         layout.prop(self, "estimators_python")
         layout.separator()
         column = layout.column(heading="State Colors")
@@ -91,7 +91,7 @@ def _draw_runtime(layout: UILayout, context: Context) -> None:
 
 def _draw_estimator(layout: UILayout, own: object, context: Context, backend: Backend) -> None:
     """What is known of a pose estimator without asking it, and what can be done about it."""
-    people = "one person" if backend.people == 1 else "several people"
+    people = "One person" if backend.people == 1 else "Several people"
     python = estimator_python(backend)
     missing = missing_for(context, backend)
     folder = estimator_folder(backend)

@@ -172,7 +172,7 @@ def test_import_from_the_file_browser_and_the_panel_without_pytorch(
 def test_an_estimators_installation_shows_its_bar_and_is_cancelled(
     run_in_window: RunInWindow,
 ) -> None:
-    result = run_in_window("estimators", size="1280x1200")
+    result = run_in_window("estimators", size="1280x940")
     figures = result.figures
     assert figures["status"] == "Making an environment"
     assert figures["is_there"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from addon import MODULE, panel, read_poses, upsample
+from addon import panel, read_poses, upsample
 from driver import (
     Steps,
     box,
@@ -12,7 +12,6 @@ from driver import (
     maximise_view,
     open_tab,
     options,
-    redraws,
     run,
     screenshot,
     use_language,
@@ -42,19 +41,6 @@ def steps() -> Steps:
     yield from look("japanese")
     figures["object_in_japanese"] = bpy.app.translations.pgettext_iface("Object")
     yield from use_language("en_US")
-    yield from preferences()
-
-
-def preferences() -> Steps:
-    """The add-on's preferences, where the viewport was."""
-    bpy.context.preferences.active_section = "ADDONS"
-    bpy.context.window_manager.addon_search = "JUMPS"
-    area = view().area
-    area.type = "PREFERENCES"
-    yield from redraws(2)
-    bpy.ops.preferences.addon_expand(module=MODULE)
-    yield from screenshot("preferences")
-    figures["preferences"] = box(area)
 
 
 def look(name: str) -> Steps:
