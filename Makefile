@@ -2,10 +2,14 @@
 # A line here is for people with other machines:
 #   make PYTHON=/path/to/python3.11          another interpreter
 #   make TORCH_INDEX=URL                     another wheel index for torch (CPU or CUDA builds)
+#   make video VIDEO_PYTHON=/path/to/python3.12     another interpreter for what estimates poses
+#   make video VIDEO_BACKEND=rtmpose        another estimator
 #   make extension-full FULL_PYTHON=/path/to/python3.13    the package for Blender 5.1 and later
 
 PYTHON ?= python3.11
 PYTHON313 ?= python3.13
+VIDEO_PYTHON ?=
+VIDEO_BACKEND ?= mediapipe
 TORCH_INDEX ?=
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -25,12 +29,12 @@ demo: setup  ## the whole way on the project's own example, into build/demo/
 	  --fbx build/demo/karate.fbx --preview build/demo/karate.png
 	@ls -l build/demo
 
-# Poses from video: an environment of its own for MediaPipe, which jumps finds there. Made with this
-# Python; VIDEO_PYTHON=/path/to/python names another one, of 3.9 to 3.12.
-video: .venv-mediapipe/environment.json  ## what finds poses in video, for the jumps command
-.venv-mediapipe/environment.json: jumps_blender/video/backends.py | setup
-	$(BIN)/python -m jumps_blender install-estimator --folder .venv-mediapipe $(VIDEO_PYTHON:%=--python "%")
-	@touch $@
+# Poses from video: an environment of its own, which jumps finds there. Made with this Python, if it
+# fits, else with one that is found; tests and benchmarks that need it skip, saying so.
+video: .venv-$(VIDEO_BACKEND)/environment.json  ## what finds poses in video, for the jumps command
+.venv-%/environment.json: jumps_blender/video/backends.py | setup
+	$(BIN)/python -m jumps_blender install-estimator $* --folder .venv-$* $(VIDEO_PYTHON:%=--python "%")
+	touch $@
 
 test: setup  ## all tests that need no window
 	$(BIN)/python -m pytest tests/unit tests/blender
@@ -45,6 +49,7 @@ bench: setup  ## speed and memory, with ratios
 	$(BIN)/python benchmarks/keyframes.py
 	$(BIN)/python benchmarks/space.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/video.py
 
 lint: setup  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -67,7 +72,7 @@ bpy52: .venv-bpy52/.ready  ## a second environment with bpy 5.2, for the tests
 	touch $@
 
 clean:  ## everything that was built
-	rm -rf .venv .venv-bpy52 .venv-mediapipe build dist
+	rm -rf .venv .venv-* build dist
 
 help:
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -24,7 +24,8 @@ from jumps_blender.model_runtime import upsample_track
 from jumps_blender.model_runtime.space import lift_sequence
 from jumps_blender.scene.rest_pose import rest_pose
 from jumps_blender.scene.result import create_result
-from jumps_blender.scene.retarget import FOLLOWS, retarget, rig_bones
+from jumps_blender.scene.retarget import retarget, rig_bones
+from jumps_blender.scene.rig_rest import FOLLOWS
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 from jumps_blender.skeletons.rig_maps import RIG_MAPS, mapped
 

@@ -1,4 +1,4 @@
-"""The command line: ``jumps info``, ``upsample``, ``animate``, ``evaluate``, ``install-estimator``.
+"""The command line: ``jumps video``, ``info``, ``upsample``, ``animate``, ``evaluate`` and more.
 
 Bad input ends with one line on stderr and exit code 2.
 """
@@ -26,14 +26,20 @@ from . import __version__, cli_install
 from .errors import JumpsError
 from .files import writable_file, written_whole
 from .keypoints import FORMATS, choose_person, read_pose_file, write_sequence
+from .keypoints.missing import MOST_SHAKING
 from .keypoints.pose_file import PoseFile
 from .keypoints.sequence import JointState, PoseSequence
+from .keypoints.source import is_video
 from .keypoints.space import SpaceSequence
 from .keypoints.space_files import check_c3d, clip_of, in_place, write_space
 from .keypoints.track import MIN_CONFIDENCE, PoseTrack
 from .model_runtime import COMPARISONS, ENGINES, load_engine, upsample_track
 from .model_runtime.smooth import USUAL_SMOOTHING
 from .model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
+from .processes.job import drain
+from .video.backends import BACKENDS
+from .video.environments import PYTHON_VARIABLE, estimator_runtime, usual_cache
+from .video.estimate import EstimateJob, EstimateSettings
 
 if TYPE_CHECKING:
     from bpy.types import Object
@@ -93,14 +99,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jumps {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
 
+    video = commands.add_parser("video", help="estimate the poses of people in a video")
+    video.add_argument("input", type=Path, metavar="VIDEO", help="anything that FFmpeg reads")
+    video.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="a pose file (.json)"
+    )
+    _add_estimator(video)
+    video.set_defaults(run=_video)
+
     info = commands.add_parser("info", help="what a pose file holds")
-    _add_source(info)
+    _add_source(info, "pose file, or OpenPose's folder")
     info.add_argument("--json", metavar="PATH", help="write it as JSON; - is standard output")
     info.set_defaults(run=_info)
 
     upsample = commands.add_parser("upsample", help="find all 28 joints")
     _add_source(upsample)
     _add_engine(upsample)
+    _add_estimator(upsample)
     upsample.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="a .json or an .npz"
     )
@@ -109,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     animate = commands.add_parser("animate", help="make an animated armature")
     _add_source(animate)
     _add_engine(animate)
+    _add_estimator(animate)
     animate.add_argument("--blend", type=Path, help="Blender file to write")
     animate.add_argument("--fbx", type=Path, help="FBX file to write, for game engines")
     animate.add_argument("--glb", type=Path, help="glTF file to write")
@@ -138,7 +154,8 @@ def _parser() -> argparse.ArgumentParser:
         "--footage",
         type=Path,
         metavar="FILE",
-        help="the video, or one of its numbered images: shown behind the camera and the preview",
+        help="the video, or one of its numbered images: shown behind the camera and the preview "
+        "(default: the input, where that is a video)",
     )
     animate.add_argument(
         "--smoothing",
@@ -199,8 +216,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="IN", help="pose file, or OpenPose's folder")
+def _add_source(
+    parser: argparse.ArgumentParser, what: str = "pose file, OpenPose's folder, or a video"
+) -> None:
+    parser.add_argument("input", type=Path, metavar="IN", help=what)
     parser.add_argument("--format", choices=FORMATS, help="default: recognised from the content")
     parser.add_argument(
         "--fps", type=_positive, help="the source's frame rate (default: the file's, else 30)"
@@ -222,9 +241,30 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-confidence",
         type=_share,
-        default=MIN_CONFIDENCE,
         metavar="C",
-        help=f"joints below count as missing (0 to 1, default: {MIN_CONFIDENCE:g})",
+        help="joints below count as missing (0 to 1, default: as the file wants it, else "
+        f"{MIN_CONFIDENCE:g})",
+    )
+    parser.add_argument(
+        "--shaking",
+        type=_times,
+        metavar="T",
+        help="joints that shake so many times more than the body are 0.5 sure; 0 doesn't look "
+        "(default: as the file wants it, else 0)",
+    )
+    parser.add_argument(
+        "--edge",
+        type=_share,
+        metavar="E",
+        help="joints so near to the picture's edge count as missing (share of its size, default: "
+        "as the file wants it, else 0)",
+    )
+    parser.add_argument(
+        "--dilation",
+        type=_count_from(0),
+        metavar="N",
+        help="a joint that is missing is so N frames before and after, too (default: as the file "
+        "wants it, else 0)",
     )
     parser.add_argument(
         "--denoise", action="store_true", help="let observed joints of low confidence move"
@@ -234,6 +274,78 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exchange arms and legs that the detector took for each other",
     )
+
+
+def _add_estimator(parser: argparse.ArgumentParser) -> None:
+    usual = EstimateSettings()
+    group = parser.add_argument_group("estimating poses from a video")
+    group.add_argument(
+        "--backend",
+        default=usual.backend,
+        choices=tuple(BACKENDS),
+        help=f"default: {usual.backend}",
+    )
+    group.add_argument(
+        "--python",
+        type=Path,
+        metavar="PATH",
+        help=f"the Python with the backend's packages (default: {PYTHON_VARIABLE}, else what "
+        "'make video' made)",
+    )
+    group.add_argument(
+        "--model",
+        type=_model,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a file with the backend's weights: "
+        + ", ".join(f"{m.name} ({b.name})" for b in BACKENDS.values() for m in b.models),
+    )
+    group.add_argument(
+        "--start", type=_seconds, default=usual.start, metavar="S", help="seconds (default: 0)"
+    )
+    group.add_argument("--stop", type=_seconds, metavar="S", help="seconds (default: the end)")
+    group.add_argument(
+        "--step",
+        type=_count_from(1),
+        default=usual.step,
+        metavar="N",
+        help="look at every N-th frame (default: 1)",
+    )
+    group.add_argument(
+        "--longest-side",
+        type=_count_from(0),
+        default=usual.longest_side,
+        metavar="PIXELS",
+        help="scale larger pictures down to it; 0 doesn't (default: %(default)s)",
+    )
+    group.add_argument(
+        "--people",
+        type=_count_from(0),
+        default=usual.people,
+        metavar="N",
+        help="how many to find at most (default: 0, as the backend does)",
+    )
+    group.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where poses are kept, and found again (default: the user's folder for caches)",
+    )
+
+
+def _model(text: str) -> tuple[str, Path]:
+    name, separator, file = text.partition("=")
+    if not (separator and name and file):
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=FILE")
+    return name, Path(file)
+
+
+def _seconds(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0")
+    return value
 
 
 def _number(text: str) -> float:
@@ -255,6 +367,13 @@ def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _times(text: str) -> float:
+    value = _number(text)
+    if value != 0 and not 1 < value <= MOST_SHAKING:
+        raise argparse.ArgumentTypeError(f"{text} is neither 0 nor above 1, up to {MOST_SHAKING:g}")
     return value
 
 
@@ -350,6 +469,59 @@ def _read(arguments: argparse.Namespace, footage: Footage | None = None) -> Pose
     return pose_file
 
 
+def _video(arguments: argparse.Namespace) -> None:
+    _check_writable(arguments.output, (".json",), arguments.input)
+    poses = _estimated(arguments)
+    with written_whole(arguments.output) as temporary:
+        shutil.copyfile(poses, temporary)
+    pose_file = read_pose_file(poses)
+    for note in pose_file.notes:
+        _say(f"jumps: note: {note}")
+    people = len(pose_file.tracks)
+    _say(
+        f"jumps: {pose_file.frame_count} frames, {people} {'person' if people == 1 else 'people'}"
+        f" (jumps info {arguments.output})"
+    )
+    _say(f"jumps: wrote {arguments.output}")
+
+
+def _estimated(arguments: argparse.Namespace) -> Path:
+    """The pose file of a video, in the cache; estimated if it isn't there."""
+    twice = [name for name, _ in arguments.model if dict(arguments.model)[name] != _]
+    if twice:
+        raise JumpsError(f"--model {twice[0]} is given twice.")
+    settings = EstimateSettings(
+        backend=arguments.backend,
+        models=dict(arguments.model),
+        start=arguments.start,
+        stop=arguments.stop,
+        step=arguments.step,
+        longest_side=arguments.longest_side,
+        people=arguments.people,
+    )
+    job = EstimateJob(
+        estimator_runtime(settings.check(), arguments.python),
+        arguments.input,
+        settings,
+        cache=arguments.cache or usual_cache(),
+    )
+    with _progress("estimating") as progress:
+        drain(job, progress)
+    for note in job.notes:
+        _say(f"jumps: note: {note}")
+    assert job.poses is not None  # noqa: S101 - a job that has finished has them
+    return job.poses
+
+
+def _poses_of(arguments: argparse.Namespace) -> Path | None:
+    """Estimate the poses where the input is a video, and go on with them; returns the video."""
+    video = arguments.input
+    if not is_video(video):
+        return None
+    arguments.input = _estimated(arguments)
+    return video
+
+
 def _info(arguments: argparse.Namespace) -> None:
     _check_json(arguments.json, arguments.input)
     pose_file = _read(arguments)
@@ -372,6 +544,7 @@ def _info(arguments: argparse.Namespace) -> None:
         "fps": pose_file.fps,
         "image_size": pose_file.image_size,
         "people": people,
+        "missing": pose_file.missing and pose_file.missing.as_data(),
         "notes": list(pose_file.notes),
     }
     if arguments.json:
@@ -401,10 +574,13 @@ def _write_json(facts: dict, target: str) -> None:
 
 
 def _run_engine(
-    arguments: argparse.Namespace, footage: Footage | None = None
+    arguments: argparse.Namespace, footage: Footage | None = None, video: Path | None = None
 ) -> tuple[PoseTrack, PoseSequence]:
+    """video: what the poses were estimated from, if that was done here"""
     pose_file = _read(arguments, footage)
     track = choose_person(pose_file, arguments.person)
+    if video is not None:
+        track = replace(track, source=os.fsencode(video).decode("utf-8", "replace"))
     if arguments.person is None and len(pose_file.tracks) > 1:
         _say(
             f"jumps: {len(pose_file.tracks)} people; taking {track.person}, the most observed "
@@ -417,6 +593,9 @@ def _run_engine(
             engine=arguments.engine,
             device=arguments.device,
             min_confidence=arguments.min_confidence,
+            shaking=arguments.shaking,
+            edge=arguments.edge,
+            dilation=arguments.dilation,
             denoise=arguments.denoise,
             repair_swaps=arguments.repair_swaps,
             progress=progress,
@@ -433,7 +612,8 @@ def _run_engine(
 
 def _upsample(arguments: argparse.Namespace) -> None:
     _check_writable(arguments.output, (".json", ".npz"), arguments.input)
-    _, sequence = _run_engine(arguments)
+    video = _poses_of(arguments)
+    _, sequence = _run_engine(arguments, video=video)
     write_sequence(sequence, arguments.output)
     _say(f"jumps: wrote {arguments.output}")
 
@@ -444,7 +624,13 @@ def _animate(arguments: argparse.Namespace) -> None:
     for path, suffixes in zip(outputs, _OUTPUTS.values(), strict=True):
         _check_writable(path, suffixes, arguments.input)
     footage = _open_footage(arguments.footage) if arguments.footage else None
-    track, sequence = _run_engine(arguments, footage)
+    video = _poses_of(arguments)
+    if video is not None and footage is None:
+        try:
+            footage = _open_footage(video)
+        except JumpsError as error:
+            _say(f"jumps: note: without the video behind the result: {error}")
+    track, sequence = _run_engine(arguments, footage, video)
     space = None
     if arguments.lift:
         focal_mm = _focal_mm(arguments.focal_mm, footage)
@@ -522,11 +708,13 @@ def _write_preview(
     seen: NDArray | None,
     path: Path,
 ) -> None:
-    from .preview import Scenery, write_preview
+    from .drawing import Scenery
+    from .preview import write_preview
 
     scenery = Scenery()
     if space is not None:
-        scenery = Scenery(space.camera.size, seen, floor_lines(space))
+        world = space.positions.astype(float)
+        scenery = Scenery(space.camera.size, seen, floor_lines(space), world)
     if footage is not None:
         from .scene.footage import frame_numbers, picture_size, pictures
 
@@ -534,7 +722,7 @@ def _write_preview(
         scenery = replace(
             scenery,
             size=picture_size(sequence, space, footage),
-            footage=lambda rows: pictures(footage, numbers[rows]),
+            footage=lambda rows, longest: pictures(footage, numbers[rows], longest),
         )
     with _progress("preview") as progress:
         write_preview(track, sequence, path, progress, scenery)

@@ -163,7 +163,8 @@ def _missing(source: Source, data: Mapping[str, Any]) -> Missing | None:
     missing = missing_from(value)
     if missing is None:
         raise source.error(
-            '"missing" must hold min_confidence (0 to 1), edge (0 to 0.5) and dilation (frames).'
+            '"missing" may hold min_confidence (0 to 1), shaking (0, or above 1 to 100), edge '
+            "(0 to 0.5) and dilation (frames)."
         )
     return missing
 

@@ -1,12 +1,15 @@
 """Which joints of a track count as missing, although an estimator has put them somewhere.
 
-Estimators give every joint a place, seen or not, and are surer than they should be: no limit is
-right for every clip, and people can look at the effect of each of these and change it.
+Estimators give every joint a place, seen or not, and are surer than they should be. What tells
+more than their own scores: a joint that is made up has no picture to hold on to, and shakes from
+frame to frame. Measured with limbs that were painted over (docs/video.md). No limit is right for
+every clip: people can look at the effect of each of these and change it.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,24 +17,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..skeletons import COMMON12
+
 if TYPE_CHECKING:
     from .track import PoseTrack
 
 # OpenPose itself neither draws nor uses a joint below this confidence (--render_threshold).
 MIN_CONFIDENCE = 0.05
-MOST_EDGE, MOST_DILATION = 0.5, 1000
+MOST_SHAKING, MOST_EDGE, MOST_DILATION = 100.0, 0.5, 1000
+# Differences of this order leave noise and take motion away, also fast arms' at 24 frames a second.
+_ORDER = 3
+_AROUND = 0.15  # seconds
+# Shares of a person's size: no body is so still that less than this would be shaking.
+_STILL = 0.002
+_PIECE = 10_000  # frames
 
 
 @dataclass(frozen=True)
 class Missing:
     """What counts as missing beside what a file has no place for.
 
-    min_confidence: joints below it
+    min_confidence: joints that are less sure than it (see ``sureness``)
+    shaking: how many times more than the body a joint shakes that is 0.5 sure; 0 doesn't look
     edge: share of the picture's width and height: joints that are so near to its edge, or beyond
     dilation: frames before and after those in which a joint is missing
     """
 
     min_confidence: float = MIN_CONFIDENCE
+    shaking: float = 0.0
     edge: float = 0.0
     dilation: int = 0
 
@@ -42,7 +55,7 @@ class Missing:
 
 # What other estimators' files are read with, and what is written into files of our own.
 IMPORTED = Missing()
-ESTIMATED = Missing(min_confidence=0.5, edge=0.01)
+ESTIMATED = Missing(min_confidence=0.5, shaking=2.5, edge=0.01)
 
 
 def missing_from(data: Any) -> Missing | None:
@@ -50,27 +63,98 @@ def missing_from(data: Any) -> Missing | None:
     if not isinstance(data, Mapping):
         return None
     values = {**IMPORTED.as_data(), **data}
-    limits = {"min_confidence": 1.0, "edge": MOST_EDGE, "dilation": MOST_DILATION}
+    limits = {
+        "min_confidence": 1.0,
+        "shaking": MOST_SHAKING,
+        "edge": MOST_EDGE,
+        "dilation": MOST_DILATION,
+    }
     for name, most in limits.items():
         value = values[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and math.isfinite(value) and 0 <= value <= most):
             return None
-    dilation = values["dilation"]
-    if dilation != int(dilation):
+    if values["dilation"] != int(values["dilation"]) or 0 < values["shaking"] <= 1:
         return None
-    return Missing(float(values["min_confidence"]), float(values["edge"]), int(dilation))
+    return Missing(
+        min_confidence=float(values["min_confidence"]),
+        shaking=float(values["shaking"]),
+        edge=float(values["edge"]),
+        dilation=int(values["dilation"]),
+    )
 
 
 def missing_joints(track: PoseTrack, rule: Missing) -> NDArray[np.bool_]:
     """bool (F, K): joints that count as missing by all of a rule, and those that have no place."""
-    missing = unsure(track, rule.min_confidence) | at_edge(track, rule.edge)
+    sure = sureness(track, rule.shaking)
+    missing = (sure <= 0) | (sure < rule.min_confidence) | at_edge(track, rule.edge)
     return dilated(missing, rule.dilation)
 
 
-def unsure(track: PoseTrack, min_confidence: float) -> NDArray[np.bool_]:
-    """bool (F, K): joints below a confidence, and those that have no place."""
-    return (track.confidence <= 0) | (track.confidence < min_confidence)
+def sureness(track: PoseTrack, shaking: float = 0.0) -> NDArray[np.float32]:
+    """float32 (F, K) in [0, 1]: the file's confidence, or how steady a joint is, if that is less.
+
+    A joint that shakes like the body is 1 steady, one that shakes ``shaking`` times more 0.5, and
+    one that shakes so many times more again 0. With 0 only the confidence counts.
+    """
+    if shaking <= 1:
+        return track.confidence
+    shakes = _shaking(track)
+    given = track.joint_set.target_sources()
+    common = [given[joint][0] for joint in COMMON12 if joint in given]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # frames without a body
+        body = np.nanmedian(shakes[:, common], axis=1, keepdims=True)
+    body = np.fmax(body, _STILL * _size(track))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steady = 1 - 0.5 * np.log(shakes / body) / math.log(shaking)
+    # Stretches that are too short to see anyone shake tell nothing.
+    steady = np.clip(np.where(np.isfinite(shakes), steady, 1.0), 0.0, 1.0)
+    return np.minimum(track.confidence, steady).astype(np.float32)
+
+
+def _shaking(track: PoseTrack) -> NDArray[np.float64]:
+    """Pixels by which each joint is off what its neighbours in time tell; NaN where unknown.
+
+    float64 (F, K): differences of the third order, scaled to be one frame's own noise; their median
+    over some frames before, or over some after, whichever is less, so that a joint is calm up to
+    the frame in which it is hidden.
+    """
+    present = track.confidence > 0
+    places = np.where(present[..., None], track.positions.astype(np.float64), np.nan)
+    frames = len(places)
+    off = np.full(present.shape, np.nan)
+    if frames <= _ORDER:
+        return off
+    weights = [(-1) ** k * math.comb(_ORDER, k) for k in range(_ORDER + 1)]
+    difference = sum(
+        weight * places[k : frames - _ORDER + k] for k, weight in enumerate(weights)
+    ) / math.sqrt(sum(weight**2 for weight in weights))
+    off[_ORDER // 2 : frames - (_ORDER + 1) // 2] = np.linalg.norm(difference, axis=2)
+    reach = max(2, round(_AROUND / float(np.median(np.diff(track.times)))))
+    padded = np.pad(off, ((reach, reach), (0, 0)), constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, reach + 1, axis=0)
+    medians = np.empty((len(windows), off.shape[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # windows of nothing
+        # In pieces: the windows are many times the track.
+        for start in range(0, len(windows), _PIECE):
+            piece = slice(start, start + _PIECE)
+            medians[piece] = np.nanmedian(windows[piece], axis=2)
+    result = np.fmin(medians[:frames], medians[reach:])
+    result[~present] = np.nan
+    return result
+
+
+def _size(track: PoseTrack) -> float:
+    """The diagonal of the box around the person, in pixels, in most frames."""
+    present = (track.confidence > 0)[..., None]
+    frames = present.any(axis=(1, 2))
+    high = np.where(present, track.positions, -np.inf).max(axis=1)[frames]
+    low = np.where(present, track.positions, np.inf).min(axis=1)[frames]
+    return (
+        float(np.median(np.linalg.norm((high - low).astype(float), axis=1))) if len(high) else 1.0
+    )
 
 
 def at_edge(track: PoseTrack, edge: float) -> NDArray[np.bool_]:

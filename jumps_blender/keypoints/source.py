@@ -26,6 +26,35 @@ MAX_JSON_CONTAINERS = 30_000_000
 # A cell takes about 60 bytes, a row about 100 more: 100 000 frames of 50 joints are 15 million.
 MAX_TABLE_CELLS = 20_000_000
 
+# How MP4 and QuickTime go on after their first four bytes, and how other movies begin: AVI, WebM
+# and Matroska, Windows Media, MPEG program streams, Flash, Ogg.
+_MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_MOVIE_BEGINNINGS = (
+    *(b"RIFF", b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
+    *(b"FLV\x01", b"OggS"),
+)
+_VIDEOS = frozenset(
+    [
+        ".3gp",
+        ".asf",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".ts",
+        ".vob",
+        ".webm",
+        ".wmv",
+    ]
+)
+
 Kind = Literal["json", "json lines", "table", "hdf5", "npz", "folder"]
 
 
@@ -69,16 +98,34 @@ def load_source(path: str | os.PathLike[str]) -> Source:
         return Source(file, "hdf5", None)
     if raw.startswith(b"PK\x03\x04"):
         return Source(file, "npz", None)
-    if raw[4:8] == b"ftyp" or raw.startswith((b"RIFF", b"\x1a\x45\xdf\xa3")):
+    if _begins_as_video(raw):
         raise PoseFileError(
-            f"{file}: a video, not a pose file; run a pose estimator on it first "
-            "(AlphaPose, OpenPose, MediaPipe …)."
+            f"{file}: a video, not a pose file; estimate its poses first (jumps video, or Estimate "
+            "Poses in Blender)."
         )
     text = _decode(file, raw)
     del raw
     if text[:1] in "[{":
         return _load_json_text(file, text)
     return Source(file, "table", _load_table(file, text))
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is one by its first bytes or, failing that, by its name; never raises."""
+    file = Path(path)
+    try:
+        if not file.is_file():
+            return False
+        with file.open("rb") as content:
+            head = content.read(16)
+    except (OSError, ValueError):
+        return False
+    # Text is no video, whatever it is called.
+    return _begins_as_video(head) or (file.suffix.lower() in _VIDEOS and head[:1] not in b"[{")
+
+
+def _begins_as_video(head: bytes) -> bool:
+    return head[4:8] in _MOVIE_ATOMS or head.startswith(_MOVIE_BEGINNINGS)
 
 
 def _status(file: Path) -> os.stat_result:

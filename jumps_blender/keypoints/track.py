@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..skeletons import COMMON12, JOINTS, JointSet
-from .missing import IMPORTED, Missing, missing_joints
+from .missing import IMPORTED, Missing, missing_joints, sureness
 from .missing import MIN_CONFIDENCE as MIN_CONFIDENCE
 
 
@@ -89,12 +89,14 @@ def observe(
     track: PoseTrack,
     min_confidence: float | None = None,
     *,
+    shaking: float | None = None,
     edge: float | None = None,
     dilation: int | None = None,
 ) -> Observation:
     """Map a track's joints to the 28 and drop those that count as missing (see ``Missing``).
 
-    min_confidence, edge, dilation: None is as the file wants it, or as usual where it doesn't say
+    min_confidence, shaking, edge, dilation: None is as the file wants it, or as usual where it
+        doesn't say
 
     A target joint that is the mean of several source joints is observed where all of them are;
     its confidence is the least of theirs. Raises JumpsError when nothing usable is left.
@@ -102,10 +104,11 @@ def observe(
     wanted = track.missing or IMPORTED
     rule = Missing(
         wanted.min_confidence if min_confidence is None else min_confidence,
+        wanted.shaking if shaking is None else shaking,
         wanted.edge if edge is None else edge,
         wanted.dilation if dilation is None else dilation,
     )
-    missing = missing_joints(track, rule)
+    missing, sure = missing_joints(track, rule), sureness(track, rule.shaking)
     frames = len(track.frames)
     positions = np.zeros((frames, len(JOINTS), 2), np.float32)
     confidence = np.zeros((frames, len(JOINTS)), np.float32)
@@ -113,7 +116,7 @@ def observe(
     for joint, sources in track.joint_set.target_sources().items():
         columns = list(sources)
         tracked[joint] = True
-        least = track.confidence[:, columns].min(axis=1)
+        least = sure[:, columns].min(axis=1)
         seen = ~missing[:, columns].any(axis=1)
         # The mean in double precision: two large float32 coordinates may overflow when added.
         mean = track.positions[:, columns].mean(axis=1, dtype=np.float64)

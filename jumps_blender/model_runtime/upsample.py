@@ -61,6 +61,7 @@ def upsample_track(
     engine: str = "direct",
     device: str = "auto",
     min_confidence: float | None = None,
+    shaking: float | None = None,
     edge: float | None = None,
     dilation: int | None = None,
     denoise: bool = False,
@@ -71,15 +72,15 @@ def upsample_track(
 ) -> PoseSequence:
     """Find all 28 joints of a tracked person in every frame.
 
-    What counts as missing is as the file wants it; ``min_confidence``, ``edge`` and ``dilation``
-    overrule that (see ``keypoints.missing.Missing``). Observed joints come out as they went in,
-    unless ``denoise`` lets those of low confidence move (see ``compose.put_back``); with
+    What counts as missing is as the file wants it; ``min_confidence``, ``shaking``, ``edge`` and
+    ``dilation`` overrule that (see ``keypoints.missing.Missing``). Observed joints come out as they
+    went in, unless ``denoise`` lets those of low confidence move (see ``compose.put_back``); with
     ``repair_swaps`` arms and legs that were taken for each other are exchanged first. ``notify`` is
     told in a line what people should know, such as that the graphics card's memory was too small.
     Raises JumpsError (unusable track, unknown engine or device, PyTorch missing) and
     WorkCancelledError.
     """
-    observation = observe(track, min_confidence, edge=edge, dilation=dilation)
+    observation = observe(track, min_confidence, shaking=shaking, edge=edge, dilation=dilation)
     if repair_swaps:
         observation, swapped = swaps_repaired(observation)
         counts = [f"{name} in {np.count_nonzero(x)}" for name, x in swapped.items() if x.any()]

@@ -9,47 +9,31 @@ has for IK follows the limbs that it can hold, as it lies beside them at rest.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, NlaTrack, Object, PoseBone
-from bpy.utils import escape_identifier
-from mathutils import Euler, Quaternion
+from bpy.types import Action, Object
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
-from ..skeletons import JOINTS, joint_index
+from ..skeletons import joint_index
 from ..skeletons.rig_bones import RigBone
 from ..skeletons.rig_maps import SWITCHES
 from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
 from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
-from .keyframes import new_channelbag, write_curve
+from .keyframes import new_channelbag
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
+from .rig_rest import FOLLOWS, SPINE, Mapped, RestBody, at_rest, shares
+from .rig_track import Keys, is_ours, put_on_track, write_keys, write_still
 from .rig_trial import Switches, Trial, check_poses, that_move, tried
 
-Mapped = Mapping[str, tuple[str, ...]]  # slots of ``skeletons.rig_maps`` to the rig's bones
 Limbs = Literal["FK", "IK"]
 
-# The joint whose bone a slot's bone follows.
-FOLLOWS = {"hips": "pelvis", "head": "head"} | {
-    f"{side}_{slot}": f"{side}_{joint}"
-    for side in "lr"
-    for slot, joint in (
-        ("clavicle", "clavicle"),
-        ("upper_arm", "shoulder"),
-        ("forearm", "elbow"),
-        ("hand", "wrist"),
-        ("thigh", "hip"),
-        ("shin", "knee"),
-        ("foot", "ankle"),
-        ("toe", "foot"),
-    )
-}
 CHAINS = ("spine", "neck")  # of as many bones as the rig has
 # What a motion drives in every rig, from the hips up and outwards, and what only some have.
 DRIVEN = ("hips", *CHAINS, *list(FOLLOWS)[1:])
@@ -62,30 +46,10 @@ _BESIDE = {
 CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
-_SPINE = [joint_index(name) for name in ("pelvis", "spine", "spine2", "spine3", "spine4", "neck")]
 _PART = 0.12  # share of the trunk's length below which a bone's ends don't tell where it points
-# How far ends of limbs reach beyond the last bone that a rig has, as shares of the stature.
-_HAND, _FOOT, _TOE, _CROWN = 0.04, 0.074, 0.035, 0.115
-_ARM = 0.17  # a forearm, likewise
-_ALIKE = 0.6  # cosine of the angle by which a last bone's tail may be away from where it likely is
-# Shares of the stature: from the thighs to the neck, of it to the pelvis, from neck to head.
-_TRUNK, _PELVIS, _NECK = 0.26, 0.055, 0.113
 # How many frames of a clip are tried on a rig whose bones constraints move, and by how many
 # radians one may miss where it should be.
 _CHECKED, _MOST_ASTRAY = 12, 0.1
-
-
-@dataclass(frozen=True)
-class _Rig:
-    """The rig at rest, in its armature's space.
-
-    joints: float64 (28, 3); frames: float64 (28, 3, 3), see ``body_frames``; trunk: (V, 3), the
-    middle of the thighs, where the spine's bones begin, and where the last one ends
-    """
-
-    joints: NDArray[np.float64]
-    frames: NDArray[np.float64]
-    trunk: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -110,22 +74,6 @@ class _Wanted:
     turns: dict[str, NDArray[np.float64]]
     heads: dict[str, NDArray[np.float64]]
     beside: dict[str, _Beside]
-
-
-@dataclass(frozen=True)
-class _Keys:
-    """A bone's channels, None where it has none: turn (F, 4), wxyz without jumps of sign;
-    location (F, 3)."""
-
-    turn: NDArray[np.float64] | None
-    location: NDArray[np.float64] | None
-
-    def at(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Location and turn in one frame."""
-        return (
-            np.zeros(3) if self.location is None else self.location[row],
-            np.array([1.0, 0.0, 0.0, 0.0]) if self.turn is None else self.turn[row],
-        )
 
 
 def rig_bones(target: Object) -> list[RigBone]:
@@ -256,11 +204,11 @@ def retarget_steps(
     try:
         for done, (each, key) in enumerate(keys.items(), start=1):
             target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
-            _write(action, target.pose.bones[each], frames, key)
+            write_keys(action, target.pose.bones[each], frames, key)
             yield 0.9 + 0.1 * done / len(keys)
         target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
-        _write_still(target, action, frames[:1], held, switches)
-        _put_on_track(target, action, name, first)
+        write_still(target, action, frames[:1], held, switches)
+        put_on_track(target, action, name, first)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
             bpy.data.actions.remove(left)
@@ -297,7 +245,7 @@ def _held(target: Object, driven: Sequence[str], lineage: str) -> list[str]:
         return []
     sources = [(animation.action, animation.action_slot)]
     for track in animation.nla_tracks:
-        if not _is_ours(track, lineage):
+        if not is_ours(track, lineage):
             sources += [(strip.action, strip.action_slot) for strip in track.strips]
     paths = {
         curve.data_path.rpartition(".")[0]
@@ -328,7 +276,7 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Want
 
     points: (F, 28, 3) and up (3,), both in armature space
     """
-    rig = _at_rest(trial, mapped)
+    rig = at_rest(trial, mapped)
     frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
     parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
     trunk = _trunk_turns(rig, points)
@@ -360,7 +308,7 @@ def _beside(mapped: Mapped) -> dict[str, _Beside]:
     return found
 
 
-def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, _Keys]]:
+def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, Keys]]:
     """Each driven bone with the channels that take it where it is wanted, after those bones that
     it hangs on or lies beside; adds to ``wanted`` where IK controls are to be.
 
@@ -412,7 +360,7 @@ def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, _Keys]]:
             turn = continuous(quaternions(basis)[:, None])[:, 0]
         pose[:, :3, :3] *= base.scale
         posed[name] = pose
-        yield name, _Keys(turn, location)
+        yield name, Keys(turn, location)
 
 
 def _unscaled(axes: NDArray) -> NDArray[np.float64]:
@@ -428,15 +376,15 @@ def _legs(points: NDArray) -> NDArray[np.float64]:
     )
 
 
-def _trunk_turns(rig: _Rig, points: NDArray) -> list[NDArray[np.float64]]:
+def _trunk_turns(rig: RestBody, points: NDArray) -> list[NDArray[np.float64]]:
     """Turns (F, 3, 3) of the hips and of each bone of the spine.
 
     The body's trunk is bent at other places than the rig's: it is cut where the rig's bones begin,
     and each of them points from one cut to the next, as far along the way from hips to neck.
     """
-    way = np.concatenate([points[:, _HIPS].mean(axis=1, keepdims=True), points[:, _SPINE]], axis=1)
+    way = np.concatenate([points[:, _HIPS].mean(axis=1, keepdims=True), points[:, SPINE]], axis=1)
     lengths = np.median(np.linalg.norm(np.diff(way, axis=1), axis=-1), axis=0)
-    places, cuts = _shares(lengths), _shares(np.linalg.norm(np.diff(rig.trunk, axis=0), axis=-1))
+    places, cuts = shares(lengths), shares(np.linalg.norm(np.diff(rig.trunk, axis=0), axis=-1))
     above = np.clip(np.searchsorted(places, cuts), 1, len(places) - 1)
     part = (cuts - places[above - 1]) / np.maximum(places[above] - places[above - 1], 1e-9)
     cut = (1 - part)[:, None] * way[:, above - 1] + part[:, None] * way[:, above]
@@ -448,175 +396,3 @@ def _trunk_turns(rig: _Rig, points: NDArray) -> list[NDArray[np.float64]]:
     still = trunk_frames(rig.joints[None], rig.trunk[None], spans)[0]
     frames = trunk_frames(points, cut, spans)
     return [frames[:, step] @ still[step].T for step in range(len(spans))]
-
-
-def _shares(lengths: NDArray) -> NDArray[np.float64]:
-    """(N + 1,): how far along a way each end of its N parts lies, from 0 to 1."""
-    way = np.concatenate([[0.0], np.cumsum(lengths)])
-    return np.asarray(way / max(float(way[-1]), 1e-9))
-
-
-def _at_rest(trial: Trial, mapped: Mapped) -> _Rig:
-    """Where the 28 joints are in a rig that needn't have a bone for each.
-
-    Bones point at the next one's head; where there is none, at their tails, unless these point
-    elsewhere than such a bone can: in rigs that were made by other programs they often do.
-    """
-
-    def head(slot: str) -> NDArray[np.float64] | None:
-        names = mapped.get(slot)
-        return trial.head(names[0]) if names else None
-
-    def end(slot: str, likely: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where a last bone points: where its tail is, if that is about where it likely does."""
-        for name in mapped.get(slot, ())[-1:]:
-            way = _direction(trial.tail(name) - trial.head(name), likely)
-            if way @ likely > _ALIKE:
-                return way
-        return likely
-
-    found = {joint: place for slot, joint in FOLLOWS.items() if (place := head(slot)) is not None}
-    # The hips' bone may begin anywhere near; the pelvis is a little up the spine from the thighs.
-    thighs = 0.5 * (found["l_hip"] + found["r_hip"])
-    neck = head("neck")
-    chest = 0.5 * (found["l_shoulder"] + found["r_shoulder"]) if neck is None else neck
-    trunk = np.array([thighs, *(trial.head(name) for name in mapped.get("spine", ())), chest])
-    tall = float(np.linalg.norm(chest - thighs)) / _TRUNK
-    up = _direction(chest - thighs, np.array([0.0, 0.0, 1.0]))
-    ahead = _direction(np.cross(found["l_hip"] - found["r_hip"], up), np.array([0.0, -1.0, 0.0]))
-    cuts = _shares(np.linalg.norm(np.diff(trunk, axis=0), axis=-1))
-    places = np.linspace(_PELVIS / _TRUNK, 1.0, len(_SPINE))
-    for joint, share in zip(_SPINE, places, strict=True):
-        found[JOINTS[joint]] = np.array([np.interp(share, cuts, axis) for axis in trunk.T])
-    found.setdefault("head", chest + _NECK * tall * up)
-    found["head_top"] = found["head"] + _CROWN * tall * end("head", up)
-    for side in "lr":
-        shoulder = found[f"{side}_shoulder"]
-        found.setdefault(f"{side}_clavicle", 0.73 * chest + 0.27 * shoulder)
-        upper = _direction(shoulder - found[f"{side}_clavicle"], up)
-        elbow = found.setdefault(f"{side}_elbow", shoulder + _ARM * tall * upper)
-        upper = _direction(elbow - shoulder, upper)
-        wrist = found.setdefault(f"{side}_wrist", elbow + _ARM * tall * upper)
-        fore = _direction(wrist - elbow, upper)
-        found[f"{side}_hand"] = wrist + _HAND * tall * end(f"{side}_hand", fore)
-        down = found[f"{side}_knee"] - found[f"{side}_hip"]
-        ankle = found.setdefault(f"{side}_ankle", found[f"{side}_knee"] + down)
-        slope = _direction(ahead - 0.6 * up, ahead)
-        ball = found.setdefault(f"{side}_foot", ankle + _FOOT * tall * end(f"{side}_foot", slope))
-        flat = ball - ankle
-        flat = _direction(flat - (flat @ up) * up, ahead)
-        toes = end(f"{side}_toe", flat)
-        toes = _direction(toes - (toes @ up) * up, flat)
-        found[f"{side}_toe"] = ball + _TOE * tall * toes
-    joints = np.array([found[name] for name in JOINTS])
-    return _Rig(joints, body_frames(joints[None], joints)[0], trunk)
-
-
-def _direction(vector: NDArray, otherwise: NDArray) -> NDArray[np.float64]:
-    length = np.linalg.norm(vector)
-    if length < 1e-9:
-        vector, length = otherwise, np.linalg.norm(otherwise)
-    return np.asarray(vector / max(float(length), 1e-9))
-
-
-def _write(action: Action, bone: PoseBone, frames: NDArray[np.integer], key: _Keys) -> None:
-    """Key a bone's channels."""
-    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
-    if key.location is not None:
-        _write_location(channelbag, bone, frames, key.location)
-    if key.turn is not None:
-        _write_rotation(channelbag, bone, frames, key.turn)
-
-
-def _write_still(
-    target: Object,
-    action: Action,
-    first: NDArray[np.integer],
-    held: Iterable[str],
-    switches: Switches,
-) -> None:
-    """One key each: bones that are held at rest, and settings of the rig."""
-    channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
-    for name in held:
-        bone = target.pose.bones[name]
-        _write_location(channelbag, bone, first, np.zeros((1, 3)))
-        _write_rotation(channelbag, bone, first, np.array([[1.0, 0.0, 0.0, 0.0]]))
-    for (name, key), value in switches.items():
-        path = f'{target.pose.bones[name].path_from_id()}["{escape_identifier(key)}"]'
-        write_curve(channelbag, path, 0, first, np.array([value]), "CONSTANT")
-
-
-def _write_location(
-    channelbag: ActionChannelbag,
-    bone: PoseBone,
-    frames: NDArray[np.integer],
-    location: NDArray[np.float64],
-) -> None:
-    for axis in range(3):
-        write_curve(channelbag, bone.path_from_id("location"), axis, frames, location[:, axis])
-
-
-def _write_rotation(
-    channelbag: ActionChannelbag,
-    bone: PoseBone,
-    frames: NDArray[np.integer],
-    turn: NDArray[np.float64],
-) -> None:
-    """Key a bone's turn (F, 4), wxyz without jumps of sign, in the bone's own rotation mode."""
-    if bone.rotation_mode == "QUATERNION":
-        values, name = turn, "rotation_quaternion"
-    elif bone.rotation_mode == "AXIS_ANGLE":
-        angle = 2 * np.arctan2(np.linalg.norm(turn[:, 1:], axis=1), turn[:, 0])
-        size = np.maximum(np.linalg.norm(turn[:, 1:], axis=1, keepdims=True), 1e-9)
-        axis = np.where(size > 1e-8, turn[:, 1:] / size, [0.0, 1.0, 0.0])
-        values, name = np.concatenate([angle[:, None], axis], axis=1), "rotation_axis_angle"
-    else:
-        last: Euler | None = None
-        rows = []
-        for each in turn:
-            last = (
-                Quaternion(each).to_euler(bone.rotation_mode)
-                if last is None
-                else Quaternion(each).to_euler(bone.rotation_mode, last)
-            )
-            rows.append(tuple(last))
-        values, name = np.array(rows), "rotation_euler"
-    for index in range(values.shape[1]):
-        write_curve(channelbag, bone.path_from_id(name), index, frames, values[:, index])
-
-
-def _put_on_track(target: Object, action: Action, name: str, first: int) -> None:
-    """The action on a new track on top; what was active goes on a track below it.
-
-    What the same result, or one that it replaced, was retargeted to before goes away.
-    """
-    animation = target.animation_data_create()
-    for track in list(animation.nla_tracks):
-        if _is_ours(track, action["jumps_lineage"]):
-            old = {strip.action for strip in track.strips}
-            animation.nla_tracks.remove(track)
-            for each in old:
-                if not each.users:
-                    bpy.data.actions.remove(each)
-    before = animation.action
-    if before is not None:
-        slot = animation.action_slot
-        kept = animation.nla_tracks.new()
-        kept.name = before.name
-        strip = kept.strips.new(before.name, int(before.frame_range[0]), before)
-        strip.action_slot = slot
-        animation.action = None
-    track = animation.nla_tracks.new()
-    track.name = name
-    strip = track.strips.new(name, first, action)
-    strip.action_slot = action.slots[-1]
-    strip.extrapolation = "NOTHING"
-
-
-def _is_ours(track: NlaTrack, lineage: str) -> bool:
-    """Whether a track holds nothing but what a result, or one before it, was retargeted to."""
-    actions = {strip.action for strip in track.strips}
-    return bool(actions) and all(
-        action is not None and lineage == action.get("jumps_lineage", action.get("jumps_result"))
-        for action in actions
-    )

@@ -1,1 +1,1 @@
-"""What footage tells without being shown: its lens, and whether its camera moves. No bpy."""
+"""What footage tells: poses, its lens, and whether its camera moves. No bpy."""

@@ -89,7 +89,7 @@ BACKENDS: dict[str, Backend] = {
                 "numpy>=1.24,<3",
                 "onnxruntime>=1.17,<2",
                 "opencv-python-headless>=4.8,<5",
-                "tqdm>=4.60,<5",
+                "tqdm>=4.60,<5",  # rtmlib imports it
             ),
             alone=("rtmlib>=0.0.13,<0.1",),
             download=(102e6, 0.1e6),

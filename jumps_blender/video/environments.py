@@ -1,4 +1,7 @@
-"""The Python environments of pose estimators: what they are made of, and where they are."""
+"""The Python environments of pose estimators: what they are made of, and where they are.
+
+And where the command line keeps the poses that they have found.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import JumpsError
+from ..processes.client import Runtime
 from ..processes.install import environment_facts, environment_python
 from ..processes.pythons import Need
 from ..processes.recipe import PipRun, Recipe, package_name
 from .backends import Backend
 
+PYTHON_VARIABLE, CACHE_VARIABLE = "JUMPS_VIDEO_PYTHON", "JUMPS_VIDEO_CACHE"
 # What is needed while one is made; done, the largest takes half a gigabyte.
 _SPACE = 10**9
 
@@ -92,6 +98,38 @@ def video_python(backend: Backend) -> Path | None:
     """
     folders = (_CHECKOUT / f".venv-{backend.name}", usual_folder(backend))
     return next(filter(None, map(environment_python, folders)), None)
+
+
+def estimator_runtime(backend: Backend, named: Path | None = None) -> Runtime:
+    """The command line's Python with an estimator: the named one, else what the environment
+    variable names, else what was installed.
+
+    Whether the packages are there is seen when it is used. Raises JumpsError where there is none.
+    """
+    if named is None and os.environ.get(PYTHON_VARIABLE):
+        named = Path(os.environ[PYTHON_VARIABLE])
+    if named is not None and not named.is_file():
+        raise JumpsError(f"{named}: there is no such Python.")
+    python = named or video_python(backend)
+    if python is None:
+        raise JumpsError(
+            f"{backend.label} is not installed: run 'jumps install-estimator {backend.name}', or "
+            f"name a Python that has it with --python or {PYTHON_VARIABLE}."
+        )
+    return Runtime(python)
+
+
+def usual_cache() -> Path:
+    """The folder in which the command line keeps poses: below the user's folder for caches."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "jumps-blender" / "poses"
 
 
 def is_current(backend: Backend, folder: Path) -> bool:

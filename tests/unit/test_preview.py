@@ -1,12 +1,14 @@
 """Preview pictures show what was observed, inpainted and upsampled."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jumps_blender import preview
+from jumps_blender import film, preview
+from jumps_blender.drawing import Scenery
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.sequence import JointState, PoseSequence
 from jumps_blender.keypoints.track import PoseTrack
@@ -76,8 +78,6 @@ def test_other_suffixes_are_refused(clip):
 
 def test_a_single_frame_and_a_body_in_one_point(clip, tmp_path):
     track, sequence = clip
-    from dataclasses import replace
-
     one = replace(
         sequence,
         positions=np.full((1, 28, 2), 5, np.float32),
@@ -86,3 +86,71 @@ def test_a_single_frame_and_a_body_in_one_point(clip, tmp_path):
     )
     preview.write_preview(track, one, tmp_path / "a.png")
     preview.write_preview(track, one, tmp_path / "a.mp4")
+
+
+def _decoded(path: Path) -> list[tuple[float, np.ndarray]]:
+    """Each frame's time in seconds and picture."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [
+            (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24"))
+            for frame in container.decode(video=0)
+        ]
+
+
+def _near(picture: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    """(h, w): pixels about of a colour; films don't keep them exactly."""
+    away = np.abs(picture.astype(int) - np.round(255 * np.array(colour)).astype(int))
+    return away.max(axis=-1) < 60
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640)])
+def test_a_film_shows_what_was_filmed_beside_the_body(clip, tmp_path, size):
+    track, sequence = clip
+    # As phones record them.
+    times = np.cumsum(np.tile([0.03, 0.05], 30))
+    sequence = replace(sequence, times=times, image_size=size)
+    track = replace(track, times=times)
+    low, high = sequence.positions.min(axis=(0, 1)), sequence.positions.max(axis=(0, 1))
+    into = (0.1 + 0.8 * (sequence.positions - low) / (high - low)) * np.array(size, np.float32)
+    sequence = replace(sequence, positions=into.astype(np.float32))
+    # Walking away from where it was seen, 9 m along.
+    world = np.zeros((60, 28, 3))
+    world[..., 0], world[..., 2] = (into[..., 0] - into[:, :1, 0]) / 400, 2 - into[..., 1] / 200
+    world[..., 0] += 0.15 * np.arange(60)[:, None]
+
+    def footage(rows, longest):
+        for row in rows:
+            assert longest in (720, 1280)
+            picture = np.full((size[1], size[0], 3), 40 + 2 * row, np.uint8)
+            picture[-20:, :20] = (255, 0, 255)  # the picture's corner
+            yield picture
+
+    film = tmp_path / "a.mp4"
+    scenery = Scenery(size, seen=into.astype(float), world=world, footage=footage)
+    preview.write_preview(track, sequence, film, scenery=scenery)
+    frames = _decoded(film)
+    assert [time for time, _ in frames] == pytest.approx(times - times[0], abs=2e-4)
+    width = 2 * round(min(max(720 * size[0] / size[1], 406), 1280) / 2)
+    for row, (_, picture) in enumerate(frames):
+        assert picture.shape == (720, width + 640, 3)
+        left, right = picture[:, :width], picture[:, width:]
+        # The whole picture, of this frame, and nothing of it beside.
+        assert _near(left[-15:-5, 5:15], (1, 0, 1)).mean() > 0.9
+        grey = np.median(left[:, -30:])
+        assert grey == pytest.approx(40 + 2 * row, abs=4)
+        for colour in (STATE_COLOURS[state] for state in JointState):
+            found = np.argwhere(_near(right, colour))
+            assert len(found) > 40
+            # Followed: never near the edges.
+            assert found[:, 1].min() > 20
+            assert found[:, 1].max() < 620
+
+
+def test_who_stays_in_place_is_seen_by_a_camera_that_stays_there():
+    world = np.zeros((60, 28, 3))
+    world[..., 0] = np.sin(np.arange(60) / 10)[:, None]
+    world[..., 2] = np.linspace(0, 1.8, 28)
+    view = film._BodyView(world, np.arange(60) / 30)
+    assert len(np.unique(view._middle, axis=0)) == 1

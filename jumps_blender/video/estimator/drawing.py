@@ -39,13 +39,13 @@ def small(
     joints: (people, K, 2 or more), x and y in pixels of a picture of that (width, height)
     confidence: (people, K); joints of less than 0.5 count as missing and are red
     """
-    height, width = picture.shape[:2]
+    # Every so many pixels: averaging all of them takes a third of the time of an estimate.
+    stride = max(max(picture.shape[:2]) // WIDTH, 1)
+    sampled = np.ascontiguousarray(picture[::stride, ::stride])
+    height, width = sampled.shape[:2]
     share = min(WIDTH / max(width, height), 1.0)
-    shown = cv2.resize(
-        picture,
-        (max(round(width * share), 1), max(round(height * share), 1)),
-        interpolation=cv2.INTER_AREA,
-    )
+    smaller = max(round(width * share), 1), max(round(height * share), 1)
+    shown = cv2.resize(sampled, smaller, interpolation=cv2.INTER_LINEAR)
     scale = np.array(shown.shape[1::-1]) / np.array(size)
     for person, sure in zip(joints, confidence >= 0.5):
         places = np.nan_to_num(person[:, :2] * scale, nan=-1.0)

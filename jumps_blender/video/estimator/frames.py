@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,8 @@ class Frame:
 
     index: its number among all that were, from 0
     time: seconds by its timestamp; NaN where it has none
-    picture: uint8 (h, w, 3), RGB, upright, perhaps scaled down; None where it wasn't asked for
+    picture: uint8 (h, w, 3), RGB, upright, perhaps scaled down; None where it wasn't asked for or
+        can't be had. Its memory is used again for later frames, from the next one on.
     """
 
     index: int
@@ -81,6 +84,10 @@ class Video:
         self.fps = fps if 0.01 <= fps <= 10_000 else 0.0
         stated = self._number(cv2.CAP_PROP_FRAME_COUNT)
         self.stated = int(stated) if 0 < stated < 1e9 else 0
+        # One picture is being made, one is being looked at, the others wait.
+        self._ring, self._turned = (deque[Any]([None] * (_AHEAD + 2)) for _ in range(2))
+        self._decoded_picture: Any = None
+        self._scaled: Any = None
 
     def _number(self, what: int) -> float:
         value = float(self._capture.get(what))
@@ -156,8 +163,9 @@ class Video:
             if index < first:
                 yield Frame(index, time, None)
                 continue
-            found, picture = self._capture.retrieve()
-            if not found or picture is None or picture.size == 0:
+            found, self._decoded_picture = self._capture.retrieve(self._decoded_picture)
+            picture = self._decoded_picture if found else None
+            if picture is None or picture.size == 0:
                 yield Frame(index, time, None)
                 continue
             yield Frame(index, time, self._prepared(picture, longest))
@@ -168,8 +176,12 @@ class Video:
         share = longest / max(width, height)
         if longest and share < 1:
             size = max(round(width * share), 1), max(round(height * share), 1)
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+            self._scaled = cv2.resize(picture, size, dst=self._scaled, interpolation=cv2.INTER_AREA)
+            picture = self._scaled
+        # New memory for each picture would take ten times longer than what is done with it.
+        self._ring.rotate(1)
+        ready = self._ring[0] = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=self._ring[0])
         if self._turn is not None:
-            picture = cv2.rotate(picture, self._turn)
-        return np.ascontiguousarray(picture)
+            self._turned.rotate(1)
+            ready = self._turned[0] = cv2.rotate(ready, self._turn, dst=self._turned[0])
+        return ready

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Below, a landmark is hidden, or not in the picture at all: found on painted limbs (docs/video.md).
-LEAST_VISIBILITY, LEAST_PRESENCE = 0.65, 0.99
+# A higher limit of presence hides what can be seen near the picture's edge.
+LEAST_VISIBILITY, LEAST_PRESENCE = 0.65, 0.97
 
 
 def joints(people: Sequence[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -40,7 +40,8 @@ class Estimator:
                 det=models["detector"],
                 det_input_size=_input_size(models["detector"]),
                 pose=models["pose"],
-                pose_input_size=_input_size(models["pose"]),
+                # Of this one rtmlib wants the width first.
+                pose_input_size=_input_size(models["pose"])[::-1],
                 backend="onnxruntime",
                 device="cpu",
             )
@@ -66,7 +67,7 @@ class Estimator:
 
 
 def _input_size(path: str) -> tuple[int, int]:
-    """(width, height) of the pictures that an ONNX model takes."""
+    """(height, width) of the pictures that an ONNX model takes."""
     import onnxruntime
 
     try:
@@ -77,4 +78,4 @@ def _input_size(path: str) -> tuple[int, int]:
         raise JumpsError(f"{path}: is no ONNX model for pictures ({error}).") from error
     if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
         raise JumpsError(f"{path}: takes pictures of shape {shape}, not of a fixed size.")
-    return width, height
+    return height, width

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ class Estimator(Protocol):
 
 def main(idle_seconds: float = IDLE_SECONDS) -> None:
     """Serve standard input and output; ends when idle for long, or with its client."""
+    # Matplotlib, which MediaPipe imports, would write into the user's own folders.
+    os.environ["MPLCONFIGDIR"] = str(Path(sys.prefix, "matplotlib"))
     # They would fill the console with what is of no use there.
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

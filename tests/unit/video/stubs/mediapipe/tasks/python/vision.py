@@ -1,0 +1,37 @@
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from mediapipe import landmarks
+
+
+class RunningMode:
+    VIDEO = "video"
+
+
+@dataclass
+class PoseLandmarkerOptions:
+    base_options: Any
+    running_mode: str
+    num_poses: int
+
+
+class PoseLandmarker:
+    def __init__(self, people):
+        self._people, self._last = people, -1
+
+    @classmethod
+    def create_from_options(cls, options):
+        assert options.running_mode == RunningMode.VIDEO
+        with open(options.base_options.model_asset_path, "rb") as file:
+            if file.read(4) != b"task":
+                raise RuntimeError("Unable to open zip archive.")
+        return cls(options.num_poses)
+
+    def detect_for_video(self, image, timestamp_ms):
+        if timestamp_ms <= self._last:
+            raise ValueError("Input timestamp must be monotonically increasing.")
+        self._last = timestamp_ms
+        return SimpleNamespace(
+            pose_landmarks=[landmarks(image.data, person) for person in range(self._people)]
+        )
