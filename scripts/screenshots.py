@@ -11,7 +11,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from jumps_blender.keypoints import choose_person, read_pose_file
+from jumps_blender.model_runtime import upsample_track
+from tests.fake_estimator import STUB
+from tests.films import write_film
+from tests.painted import painted
 from tests.ui import window
+from tests.ui.test_use import mediapipe
 
 ROOT = window.ROOT
 IMAGES = ROOT / "docs" / "images"
@@ -42,6 +48,7 @@ def main() -> None:
             names = ("dark", "light", "japanese", "large")
             panels = [looks.picture(name, looks.figures[name]) for name in names]
             keep(side_by_side(panels), IMAGES / "looks.png")
+            take_video(Path(folder))
             bare = take("browse", Path(folder) / "bare")
             keep(
                 bare.picture("without_pytorch", bare.figures["sidebar"]),
@@ -51,6 +58,38 @@ def main() -> None:
             keep(own.picture("preferences", own.figures["preferences"]), IMAGES / "preferences.png")
     except (window.NoWindowError, window.ScriptError) as error:
         sys.exit(f"screenshots: {error}")
+
+
+def footage(path: Path) -> Path:
+    """Three seconds of the example, painted, the right forearm behind a board in the second one."""
+    track = choose_person(read_pose_file(EXAMPLE, fps=30.0))
+    clip = upsample_track(track).positions[40:130].astype(float)
+    low, high = clip.min(axis=(0, 1)), clip.max(axis=(0, 1))
+    clip = (clip - (low + high) / 2) * 1.25 + (480, 370)
+    return write_film(path, painted(clip, (960, 720), range(40, 70)))
+
+
+def take_video(folder: Path) -> None:
+    """From a video, with the real estimator."""
+    film = footage(folder / "karate.mp4")
+    (folder / "video").mkdir()
+    way = window.run_in_window(
+        "mediapipe",
+        folder / "video",
+        extension=window.build_extension(),
+        files=[film, STUB.with_name("fake_estimator.py")],
+        shown=mediapipe(),
+        film=film.name,
+        end=0.0,
+        frame=51,
+        engine="direct",
+        lift=False,
+        smooth=True,
+        limit=560.0,
+        seconds=600,
+    )
+    for name, title in (("estimating", "estimating"), ("preview", "footage")):
+        keep(way.picture(name), IMAGES / f"{title}.png")
 
 
 def take(script: str, folder: Path, **options: object) -> window.Result:
