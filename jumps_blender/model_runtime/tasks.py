@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..keypoints import PoseFile, PoseSequence, PoseTrack, choose_person, read_pose_file
-from ..keypoints.detected import Detected, inside
+from ..keypoints.detected import Detected, inside, unrest
 from ..keypoints.missing import missing_from
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from ..processes.messages import Arrays
@@ -193,12 +193,13 @@ def packed_tracks(poses: PoseFile) -> tuple[dict[str, Any], Arrays]:
     columns = [whole.joints.index(name) for name in used]
     joints = {"name": whole.name, "names": used, "to_target": dict(whole.to_target)}
     frames = sum(len(track.frames) for track in poses.tracks)
-    if not used or frames * len(used) * 16 > _MOST_SHOWN:
+    if not used or frames * len(used) * 20 > _MOST_SHOWN:
         return joints, {}
     return joints, {
         "positions": np.concatenate([track.positions[:, columns] for track in poses.tracks]),
         "confidence": np.concatenate([track.confidence[:, columns] for track in poses.tracks]),
         "inside": np.concatenate([inside(track)[:, columns] for track in poses.tracks]),
+        "unrest": np.concatenate([unrest(track)[:, columns] for track in poses.tracks]),
         "times": np.concatenate([track.times for track in poses.tracks]),
     }
 
@@ -231,7 +232,7 @@ def unpacked_tracks(facts: dict[str, Any], arrays: Arrays) -> tuple[Detected, ..
             format=facts["format"],
             missing=missing_from(facts["missing"]),
         )
-        tracks.append(Detected(track, arrays["inside"][rows]))
+        tracks.append(Detected(track, arrays["inside"][rows], arrays["unrest"][rows]))
     return tuple(tracks)
 
 

@@ -25,6 +25,7 @@ _UPSAMPLING = {
     "fps": (int, float, type(None)),
     "engine": str,
     "min_confidence": (int, float),
+    "shaking": (int, float),
     "edge": (int, float),
     "dilation": int,
     "denoise": bool,
@@ -66,6 +67,7 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         settings["format"] = settings["fps"] = None
         # What says nothing of it comes from a version that left everything flat and as named.
         for key in (
+            "shaking",
             "edge",
             "dilation",
             "video",

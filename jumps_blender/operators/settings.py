@@ -20,7 +20,7 @@ from bpy.props import (
 from bpy.types import Context, Object, PropertyGroup, Scene
 
 from ..keypoints import FORMATS
-from ..keypoints.missing import IMPORTED, MOST_DILATION, MOST_EDGE, Missing
+from ..keypoints.missing import IMPORTED, MOST_DILATION, MOST_EDGE, MOST_SHAKING, Missing
 from ..model_runtime import ENGINES
 from ..model_runtime.smooth import USUAL_SMOOTHING
 from ..model_runtime.space import USUAL_FOCAL
@@ -73,7 +73,12 @@ def source_of(settings: PropertyGroup) -> tuple[str, str, float]:
 def rule_of(settings: PropertyGroup) -> Missing:
     """What counts as missing."""
     # Properties are single precision: 0.05 is 0.05000000074505806 there.
-    return Missing(round(settings.min_confidence, 6), round(settings.edge, 6), settings.dilation)
+    return Missing(
+        min_confidence=round(settings.min_confidence, 6),
+        shaking=round(settings.shaking, 6) if settings.shaking > 1 else 0.0,
+        edge=round(settings.edge, 6),
+        dilation=settings.dilation,
+    )
 
 
 AUTOMATIC = "automatic"
@@ -246,6 +251,16 @@ class JUMPS_PG_settings(PropertyGroup):
         min=0.0,
         max=1.0,
         subtype="FACTOR",
+        update=_rule_changed,
+    )
+    shaking: FloatProperty(
+        name="Shaking",
+        description="A joint that shakes so many times more than the body is only half sure, "
+        "whatever the detector says: it is made up where there is nothing to see. 0: doesn't count",
+        default=IMPORTED.shaking,
+        min=0.0,
+        max=MOST_SHAKING,
+        soft_max=10.0,
         update=_rule_changed,
     )
     edge: FloatProperty(

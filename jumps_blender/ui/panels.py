@@ -183,7 +183,7 @@ class JUMPS_PT_missing(_SidebarPanel, Panel):
         settings = context.scene.jumps
         column = self.column()
         column.enabled = bool(settings.people)
-        for name in ("min_confidence", "edge", "dilation", "show_detection"):
+        for name in ("min_confidence", "shaking", "edge", "dilation", "show_detection"):
             column.prop(settings, name)
         if draw_running(self.layout, JUMPS_OT_read_again) or not settings.people:
             return

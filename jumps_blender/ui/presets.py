@@ -44,6 +44,7 @@ class JUMPS_OT_add_upsample_preset(AddPresetBase, Operator):
     preset_values: ClassVar[list[str]] = [
         "settings.engine",
         "settings.min_confidence",
+        "settings.shaking",
         "settings.edge",
         "settings.dilation",
         "settings.denoise",

@@ -13,7 +13,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
 
 from jumps_blender.keypoints import JointState
-from jumps_blender.keypoints.detected import Detected, inside
+from jumps_blender.keypoints.detected import Detected, inside, unrest
 from jumps_blender.keypoints.missing import Missing
 from jumps_blender.keypoints.track import PoseTrack
 from jumps_blender.scene.coordinates import detected_plane, picture_plane
@@ -159,7 +159,7 @@ def track(sequence: Any, shift: float = 0.0, person: str = "1") -> Detected:
         source=sequence.source,
         format="jumps",
     )
-    return Detected(found, inside(found))
+    return Detected(found, inside(found), unrest(found))
 
 
 def test_before_upsampling_the_picture_lies_about_where_it_will() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jumps_blender.keypoints import PoseTrack, observe, read_pose_file
-from jumps_blender.keypoints.detected import Detected, inside
+from jumps_blender.keypoints.detected import Detected, inside, unrest
 from jumps_blender.keypoints.missing import Missing
 from jumps_blender.model_runtime.tasks import Tasks, packed_tracks, unpacked_tracks
 from jumps_blender.processes.server import Control
@@ -37,11 +37,12 @@ def track(joint_set: str = "mediapipe33", frames: int = 40) -> PoseTrack:
 
 RULES = [
     Missing(),
-    Missing(0.5, 0.0, 0),
-    Missing(0.3, 0.05, 0),
-    Missing(0.2, 0.01, 1),
-    Missing(0.02, 0.02, 3),
-    Missing(0.0, 0.0, 100),
+    Missing(0.5),
+    Missing(0.3, edge=0.05),
+    Missing(0.2, shaking=1.2, edge=0.01, dilation=1),
+    Missing(0.5, shaking=2.5),
+    Missing(0.02, edge=0.02, dilation=3),
+    Missing(0.0, dilation=100),
 ]
 
 
@@ -49,7 +50,7 @@ RULES = [
 @pytest.mark.parametrize("joint_set", ["coco17", "mediapipe33", "openpose_body25"])
 def test_it_is_what_upsampling_observes(joint_set: str, rule: Missing) -> None:
     one = replace(track(joint_set), missing=rule)
-    shown = Detected(one, inside(one))
+    shown = Detected(one, inside(one), unrest(one))
     assert shown.missing_share(rule) == pytest.approx(one.missing_share, abs=1e-12)
     if rule.dilation == 100:
         return  # nothing is left to observe
@@ -67,8 +68,8 @@ def test_it_is_what_upsampling_observes(joint_set: str, rule: Missing) -> None:
 
 def test_without_the_pictures_size_nothing_is_at_its_edge() -> None:
     one = replace(track(), image_size=None)
-    shown = Detected(one, inside(one))
-    assert shown.missing_share(Missing(0.1, 0.5)) == shown.missing_share(Missing(0.1))
+    shown = Detected(one, inside(one), unrest(one))
+    assert shown.missing_share(Missing(0.1, edge=0.5)) == shown.missing_share(Missing(0.1))
 
 
 def test_the_window_gets_the_joints_that_are_used(pose_file_of_two) -> None:
