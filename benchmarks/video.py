@@ -15,12 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from jumps_blender.video.environment import estimator_runtime
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.processes.client import Runtime
 from jumps_blender.skeletons import JOINT_SETS
 from jumps_blender.video.backends import BACKENDS
+from jumps_blender.video.environments import estimator_runtime
 from jumps_blender.video.estimate import ESTIMATOR, EstimateJob, EstimateSettings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -5,16 +5,15 @@ The answers are those of ``missing_joints``; what doesn't depend on the rule is 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import COMMON12, JOINTS, joint_index
-from .missing import MOST_SHAKING, Missing, sureness
+from .missing import Missing, steadied
 from .pose_file import ASSUMED_FPS
 from .track import PoseTrack
 
@@ -47,7 +46,7 @@ class Sighting:
 class Detected:
     """One person as the detector saw her, F frames with K joints of its joint set.
 
-    inside, unrest: float32 (F, K); see these functions
+    inside: float32 (F, K); see ``inside``; unrest: float32 (F, K); see ``missing.unrest``
     """
 
     track: PoseTrack
@@ -58,8 +57,8 @@ class Detected:
         """What was detected in one of its frames, counted from 0."""
         first = max(frame - rule.dilation, 0)
         near = slice(first, frame + rule.dilation + 1)
-        known = self.track.confidence[near], self.inside[near], self.unrest[near]
-        lost = _missing(*known, rule)[frame - first]
+        known = (self.track.confidence, self.inside, self.unrest)
+        lost = _missing(rule, *(values[near] for values in known))[frame - first]
         (places,), (found,) = self.places(np.array([frame]))
         return Sighting(places, found, found & (self._sources[0] & lost).any(axis=1))
 
@@ -82,19 +81,18 @@ class Detected:
 
     def missing_share(self, rule: Missing) -> float:
         """Share in [0, 1] of the 12 common joints' frames in which the joint is missing."""
-        return float(1 - np.count_nonzero(~_missing(*self._common, rule)) / self._of)
+        return float(1 - np.count_nonzero(~_missing(rule, *self._common)) / self._of)
 
     @property
     def _of(self) -> int:
         return len(COMMON12) * len(self.track.frames)
 
     @cached_property
-    def _common(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Confidence, ``inside`` and ``unrest`` of the 12 common joints that the detector has."""
+    def _common(self) -> tuple[NDArray[np.float32], ...]:
+        """Confidence, ``inside`` and ``unrest`` of those of the 12 common joints that there are."""
         given = self.track.joint_set.target_sources()
         columns = [given[joint][0] for joint in COMMON12 if joint in given]
-        sure = self.track.confidence[:, columns]
-        return sure, self.inside[:, columns], self.unrest[:, columns]
+        return tuple(x[:, columns] for x in (self.track.confidence, self.inside, self.unrest))
 
     @cached_property
     def _sources(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -114,18 +112,6 @@ def inside(track: PoseTrack) -> NDArray[np.float32]:
         return np.full(track.confidence.shape, np.inf, np.float32)
     share = track.positions / np.array(track.image_size, np.float32)
     return np.asarray(np.minimum(share, 1 - share).min(axis=2))
-
-
-def unrest(track: PoseTrack) -> NDArray[np.float32]:
-    """float32 (F, K): logarithm of how many times more than the body a joint shakes.
-
-    0 for joints that shake less, or of which nothing is known. What it makes of them for a limit:
-    see ``missing.sureness``.
-    """
-    certain = replace(track, confidence=(track.confidence > 0).astype(np.float32))
-    # How steady they are for the highest limit tells it for all.
-    steady = np.where(track.confidence > 0, sureness(certain, MOST_SHAKING), 1.0)
-    return np.asarray(2 * math.log(MOST_SHAKING) * (1 - steady), np.float32)
 
 
 def distances(
@@ -148,17 +134,13 @@ def distances(
 
 
 def _missing(
+    rule: Missing,
     confidence: NDArray[np.float32],
     inside: NDArray[np.float32],
     unrest: NDArray[np.float32],
-    rule: Missing,
 ) -> NDArray[np.bool_]:
-    missing = (confidence <= 0) | (confidence < rule.min_confidence)
-    if rule.shaking > 1:
-        # ``missing.sureness``, solved for what doesn't depend on the rule.
-        limit = 2 * math.log(rule.shaking)
-        missing |= unrest > (1 - rule.min_confidence) * limit
-        missing |= unrest >= limit
+    sure = steadied(confidence, unrest, rule.shaking) if rule.shaking > 1 else confidence
+    missing = (sure <= 0) | (sure < rule.min_confidence)
     if rule.edge > 0:
         missing |= inside < rule.edge
     # As ``missing.dilated``, by doubling: fast where a few frames are asked for, as usual.

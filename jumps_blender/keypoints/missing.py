@@ -97,8 +97,22 @@ def sureness(track: PoseTrack, shaking: float = 0.0) -> NDArray[np.float32]:
     A joint that shakes like the body is 1 steady, one that shakes ``shaking`` times more 0.5, and
     one that shakes so many times more again 0. With 0 only the confidence counts.
     """
-    if shaking <= 1:
-        return track.confidence
+    return track.confidence if shaking <= 1 else steadied(track.confidence, unrest(track), shaking)
+
+
+def steadied(
+    confidence: NDArray[np.float32], unrest: NDArray[np.float32], shaking: float
+) -> NDArray[np.float32]:
+    """``sureness`` of joints whose confidence and unrest are known, any shape; shaking above 1."""
+    steady = np.clip(1 - unrest * (0.5 / math.log(shaking)), 0.0, 1.0)
+    return np.minimum(confidence, steady).astype(np.float32)
+
+
+def unrest(track: PoseTrack) -> NDArray[np.float32]:
+    """float32 (F, K): how many times more than the body a joint shakes, as a natural logarithm.
+
+    0 also where it shakes less or nothing can be told: stretches that are too short tell nothing.
+    """
     shakes = _shaking(track)
     given = track.joint_set.target_sources()
     common = [given[joint][0] for joint in COMMON12 if joint in given]
@@ -107,10 +121,8 @@ def sureness(track: PoseTrack, shaking: float = 0.0) -> NDArray[np.float32]:
         body = np.nanmedian(shakes[:, common], axis=1, keepdims=True)
     body = np.fmax(body, _STILL * _size(track))
     with np.errstate(divide="ignore", invalid="ignore"):
-        steady = 1 - 0.5 * np.log(shakes / body) / math.log(shaking)
-    # Stretches that are too short to see anyone shake tell nothing.
-    steady = np.clip(np.where(np.isfinite(shakes), steady, 1.0), 0.0, 1.0)
-    return np.minimum(track.confidence, steady).astype(np.float32)
+        more = np.log(shakes / body)
+    return np.where(np.isfinite(shakes), np.maximum(more, 0.0), 0.0).astype(np.float32)
 
 
 def _shaking(track: PoseTrack) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..keypoints import PoseFile, PoseSequence, PoseTrack, choose_person, read_pose_file
-from ..keypoints.detected import Detected, inside, unrest
-from ..keypoints.missing import missing_from
+from ..keypoints.detected import Detected, inside
+from ..keypoints.missing import missing_from, unrest
 from ..keypoints.space import Lens, SpaceSequence, StillCamera
 from ..processes.messages import Arrays
 from ..processes.server import Control
@@ -193,7 +193,7 @@ def packed_tracks(poses: PoseFile) -> tuple[dict[str, Any], Arrays]:
     columns = [whole.joints.index(name) for name in used]
     joints = {"name": whole.name, "names": used, "to_target": dict(whole.to_target)}
     frames = sum(len(track.frames) for track in poses.tracks)
-    if not used or frames * len(used) * 20 > _MOST_SHOWN:
+    if not used or frames * len(used) * 16 > _MOST_SHOWN:
         return joints, {}
     return joints, {
         "positions": np.concatenate([track.positions[:, columns] for track in poses.tracks]),

@@ -75,7 +75,7 @@ def rule_of(settings: PropertyGroup) -> Missing:
     # Properties are single precision: 0.05 is 0.05000000074505806 there.
     return Missing(
         min_confidence=round(settings.min_confidence, 6),
-        shaking=round(settings.shaking, 6) if settings.shaking > 1 else 0.0,
+        shaking=round(settings.shaking, 6),
         edge=round(settings.edge, 6),
         dilation=settings.dilation,
     )
@@ -255,8 +255,8 @@ class JUMPS_PG_settings(PropertyGroup):
     )
     shaking: FloatProperty(
         name="Shaking",
-        description="A joint that shakes so many times more than the body is only half sure, "
-        "whatever the detector says: it is made up where there is nothing to see. 0: doesn't count",
+        description="How many times more than the body a joint shakes that counts as half as sure: "
+        "what a detector makes up shakes. Up to 1, nobody looks",
         default=IMPORTED.shaking,
         min=0.0,
         max=MOST_SHAKING,

@@ -207,6 +207,8 @@ class EstimateJob:
 
     def _ask(self) -> None:
         self._cache.trim(but=self._cache.part(self._key))
+        with suppress(OSError):
+            self._written.unlink(missing_ok=True)
         self._asked = self._worker.request(
             "estimate",
             video=str(self._video),

@@ -13,8 +13,8 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
 
 from jumps_blender.keypoints import JointState
-from jumps_blender.keypoints.detected import Detected, inside, unrest
-from jumps_blender.keypoints.missing import Missing
+from jumps_blender.keypoints.detected import Detected, inside
+from jumps_blender.keypoints.missing import Missing, unrest
 from jumps_blender.keypoints.track import PoseTrack
 from jumps_blender.scene.coordinates import detected_plane, picture_plane
 from jumps_blender.scene.detections import find_detections, forget_detections, keep_detections

@@ -246,7 +246,9 @@ def test_bones_have_the_width_of_their_uncertainty_and_the_colour_of_their_state
     spread = np.full(28, 0.001)
     spread[wide] = 0.2
     shown = preview_module.Figure(shown.points, shown.state, spread)
-    bands, lines, dots = overlay.figure_shapes(screen, shown, STATE_COLOURS)
+    drawn, dots = overlay.figure_shapes(screen, shown, STATE_COLOURS)
+    # The bands first, then the bones over them.
+    bands, lines = zip(*(np.split(part, 2) for part in drawn), strict=True)
     row = [joint for joint, parent in enumerate(PARENTS) if parent >= 0].index(wide)
     corners = bands[0].reshape(27, 6, 3)[row]
     parent = shown.points[PARENTS[wide]]
@@ -265,9 +267,8 @@ def test_bones_have_the_width_of_their_uncertainty_and_the_colour_of_their_state
     expected = (*STATE_COLOURS[JointState(shown.state[wide])], 1.0)
     assert lines[1].reshape(27, 6, 4)[row] == pytest.approx(np.tile(expected, (6, 1)))
     assert bands[1].reshape(27, 6, 4)[row, 0, 3] < 0.5
-    centres = dots[0].reshape(28, -1, 3, 3)
-    assert centres[:, :, 0] == pytest.approx(np.repeat(shown.points[:, None], 16, axis=1))
-    radius = np.linalg.norm(centres[:, :, 1] - centres[:, :, 0], axis=-1)
+    corners = dots[0].reshape(28, -1, 3)
+    radius = np.linalg.norm(corners - shown.points[:, None], axis=-1)
     assert radius * 100 == pytest.approx(9.0)
 
 

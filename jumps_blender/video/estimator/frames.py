@@ -64,7 +64,12 @@ class Video:
         if empty:
             raise JumpsError(f"{path}: the file is empty.")
         self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
-        width, height = (int(self._number(n)) for n in (3, 4))
+        # Turned here and not by OpenCV, which doesn't do so in all its versions.
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        width, height = (
+            int(self._number(side))
+            for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
         if not self._capture.isOpened() or width < 1 or height < 1:
             raise JumpsError(
                 f"{path}: no video that can be decoded is in it: it holds something else or sound "
@@ -72,8 +77,6 @@ class Video:
             )
         if width * height > MAX_PIXELS:
             raise JumpsError(f"{path}: pictures of {width}x{height} are too large; scale it down.")
-        # Turned here and not by OpenCV, which doesn't do so in all its versions.
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self._turn = {
             90: cv2.ROTATE_90_CLOCKWISE,
             180: cv2.ROTATE_180,

@@ -1,4 +1,4 @@
-"""MediaPipe's Pose Landmarker (MediaPipe 0.10.30 and later) with the user's ``.task`` file."""
+"""MediaPipe's Pose Landmarker (MediaPipe 1) with the user's ``.task`` file."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Records:
 
         Raises JumpsError where another process is at it, or it can't be written.
         """
-        self.shape = shape
+        self._path, self.shape = path, shape
         self._columns = shape[0] * (2 + shape[1])
         text = json.dumps(header, sort_keys=True, allow_nan=False).encode()
         self._start = _HEAD.pack(_MAGIC, len(text)) + text + _SUM.pack(zlib.crc32(text))
@@ -94,11 +94,20 @@ class Records:
             self._file.close()
 
     def append(self, record: Record) -> None:
-        """Add a frame; it is there once this returns, also if the process is killed then."""
+        """Add a frame; it is there once this returns, also if the process is killed then.
+
+        Raises JumpsError where it can't be written.
+        """
         joints = np.ascontiguousarray(record.joints, "<f4")
         content = _FRAME.pack(record.index, record.time, len(joints)) + joints.tobytes()
-        self._file.write(content + _SUM.pack(zlib.crc32(content)))
-        self._file.flush()
+        try:
+            self._file.write(content + _SUM.pack(zlib.crc32(content)))
+            self._file.flush()
+        except OSError as error:
+            raise JumpsError(
+                f"{self._path}: cannot be written ({error.strerror}); make room, and start again: "
+                "what was found is kept."
+            ) from error
         self.count, self.last = self.count + 1, record.index
 
     def __iter__(self) -> Iterator[Record]:

@@ -37,6 +37,7 @@ _MODULES = {
 # Where an estimator is led to the people that were found before: how much around them it sees at
 # first, in their size, and for which share of the frames.
 _ROOM, _NEAR = 2.0, 0.25
+MAX_FRAMES = 500_000  # of a pose file that can still be read: four and a half hours
 _SHOW_EVERY = 0.25  # seconds between two pictures of what was found
 
 
@@ -123,6 +124,8 @@ def estimate(
         last_kept, known = kept.last, {each.index: each.joints for each in kept.tail}
         warm = module.WARM_UP * step
         expected = max(film.expected(start, stop) // step, 1)
+        if expected > MAX_FRAMES:
+            raise JumpsError(_too_long(source))
         control.progress(0.0, "Going to the start" if kept.count or start > 0 else "Starting")
         wanted = film.frames(start, stop, step, longest_side, last_kept + 1 - warm)
         with contextlib.closing(wanted) as pictures:
@@ -135,6 +138,8 @@ def estimate(
                     passed = 1 - (last_kept - frame.index) / max(warm, 1)
                     _lead_in(estimator, frame, known.get(frame.index), film, passed)
                     continue
+                if kept.count >= MAX_FRAMES:
+                    raise JumpsError(_too_long(source))
                 joints = _found(estimator, frame, film, shape)
                 kept.append(Record(frame.index, frame.time, joints))
                 done = kept.count, max(expected, kept.count)
@@ -249,6 +254,13 @@ def _lead_in(
 def _seconds(frame: Frame, fps: float) -> float:
     """A frame's time, also where it isn't known."""
     return frame.time if math.isfinite(frame.time) else frame.index / (fps or 30.0)
+
+
+def _too_long(source: str) -> str:
+    return (
+        f"{source}: more than {MAX_FRAMES:,} frames are too many for one pose file; estimate it in "
+        "parts (start and stop), or look at fewer frames (step)."
+    )
 
 
 def _nothing(source: str, start: float, stop: float | None) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jumps_blender.keypoints import PoseTrack, observe, read_pose_file
-from jumps_blender.keypoints.detected import Detected, inside, unrest
-from jumps_blender.keypoints.missing import Missing
+from jumps_blender.keypoints.detected import Detected, inside
+from jumps_blender.keypoints.missing import Missing, unrest
 from jumps_blender.model_runtime.tasks import Tasks, packed_tracks, unpacked_tracks
 from jumps_blender.processes.server import Control
 from jumps_blender.skeletons import JOINT_SETS
@@ -39,9 +39,9 @@ RULES = [
     Missing(),
     Missing(0.5),
     Missing(0.3, edge=0.05),
-    Missing(0.2, shaking=1.2, edge=0.01, dilation=1),
-    Missing(0.5, shaking=2.5),
-    Missing(0.02, edge=0.02, dilation=3),
+    Missing(0.3, shaking=1.3),
+    Missing(0.2, edge=0.01, dilation=1),
+    Missing(0.02, shaking=2.0, edge=0.02, dilation=3),
     Missing(0.0, dilation=100),
 ]
 

@@ -27,6 +27,20 @@ FUZZ = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TEXTS = text_of_each_format()
+TEXTS["estimate"] = json.dumps(  # of format "jumps", as made from video
+    {
+        "format": "jumps",
+        "fps": 30,
+        "image_size": [640, 480],
+        "missing": {"min_confidence": 0.5, "shaking": 2.5, "edge": 0.01, "dilation": 1},
+        "joint_names": LIMBS,
+        "first_frame": 2,
+        "times": [0.1, 0.2, 0.3, 0.4],
+        "frames": [2, 2, 4, 5],
+        "positions": [person(200 + 9 * n, 200, len(LIMBS)).tolist() for n in range(4)],
+        "confidence": [[0.9] * len(LIMBS)] * 4,
+    }
+)
 FORCED = st.sampled_from([None, *FORMATS])
 
 
@@ -67,7 +81,16 @@ KEYS = st.sampled_from(
         *("annotations", "images", "id", "file_name", "width", "height", "track_id"),
         *("type", "kp", "i", "t", "columns", "fps", "count", "x", "y", "landmarks"),
         *("format", "version", "joint_names", "positions", "confidence", "state", "times"),
-        *("person", "first_frame", "image_size", "bodies", "joints", "keypoint_id2name"),
+        *(
+            "frames",
+            "missing",
+            "person",
+            "first_frame",
+            "image_size",
+            "bodies",
+            "joints",
+            "keypoint_id2name",
+        ),
     ]
 )
 ANY_JSON = st.recursive(

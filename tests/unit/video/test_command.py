@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jumps_blender.video.environment import estimator_runtime, usual_cache
 
 from jumps_blender.cli import main
 from jumps_blender.keypoints import read_pose_file, read_sequence
 from jumps_blender.keypoints.source import is_video
 from jumps_blender.video import environment
 from jumps_blender.video.backends import BACKENDS
+from jumps_blender.video.environments import estimator_runtime, usual_cache
 
 from ..conftest import EXAMPLE
 

@@ -241,6 +241,7 @@ def test_headers_that_lie_about_the_count(film, estimate):
         ({"frames": 5}, {"start": 3.0}, "no frame between 3 s and its end"),
         ({"frames": 5, "size": [20000, 20000]}, {}, "20000x20000 are too large"),
         ({"frames": 256 + 5}, {}, "the stub breaks at 255"),
+        ({"frames": 5, "stated": 10**7}, {}, "more than 500,000 frames are too many"),
     ],
 )
 def test_what_cannot_be_estimated_is_a_line(film, estimate, facts, settings, words):
