@@ -11,7 +11,8 @@ import pytest
 from jumps_blender.cli import main
 from jumps_blender.keypoints import read_pose_file, read_sequence
 from jumps_blender.keypoints.source import is_video
-from jumps_blender.video import environment
+from jumps_blender.processes.programs import python_in
+from jumps_blender.video import environments
 from jumps_blender.video.backends import BACKENDS
 from jumps_blender.video.environments import estimator_runtime, usual_cache
 
@@ -108,23 +109,24 @@ def test_what_makes_no_sense_is_a_line_and_nothing_is_written(tmp_path, capsys, 
 
 def test_without_an_environment_a_line_says_how_to_get_it(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("JUMPS_VIDEO_PYTHON", raising=False)
-    monkeypatch.setattr(environment, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(environments, "_CHECKOUT", tmp_path)
     film = tmp_path / "film.mp4"
     film.write_bytes(b"\0\0\0\x20ftypisom")
     assert run("upsample", film, "-o", tmp_path / "out.json") == 2
     error = capsys.readouterr().err
-    assert "make video" in error
-    assert "mediapipe==0.10.21" in error
+    assert "run 'jumps install-estimator mediapipe'" in error
     assert error.count("\n") == 1
 
 
 def test_which_python_is_taken(tmp_path, monkeypatch):
     backend = BACKENDS["mediapipe"]
-    made = tmp_path / ".venv-mediapipe" / "bin" / "python"
+    folder = tmp_path / ".venv-mediapipe"
+    made = python_in(folder / "env-1")
     made.parent.mkdir(parents=True)
     made.write_text("")
-    monkeypatch.setattr(environment, "_CHECKOUT", tmp_path)
-    monkeypatch.setattr(sys, "platform", "linux")
+    (folder / "env-1" / "pyvenv.cfg").write_text(f"home = {tmp_path}\n")
+    (folder / "environment.json").write_text('{"environment": "env-1"}')
+    monkeypatch.setattr(environments, "_CHECKOUT", tmp_path)
     monkeypatch.delenv("JUMPS_VIDEO_PYTHON", raising=False)
     assert estimator_runtime(backend).python == made
     monkeypatch.setenv("JUMPS_VIDEO_PYTHON", sys.executable)
