@@ -94,6 +94,7 @@ _CLASSES = (
     panels.JUMPS_MT_results,
     panels.JUMPS_PT_source,
     panels.JUMPS_PT_video,
+    panels.JUMPS_PT_video_range,
     panels.JUMPS_PT_person,
     panels.JUMPS_PT_missing,
     panels.JUMPS_PT_upsample,

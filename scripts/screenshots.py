@@ -82,7 +82,7 @@ def take_video(folder: Path) -> None:
         film=film.name,
         end=0.0,
         frame=51,
-        engine="direct",
+        engine="ridge",
         lift=False,
         smooth=True,
         limit=560.0,

@@ -191,6 +191,9 @@ class JUMPS_OT_open_video(Operator, ImportHelper):
         return ImportHelper.invoke(self, context, event)
 
     def draw(self, context: Context) -> None:
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        self.layout.prop(context.scene.jumps, "estimator")
         draw_estimation(self.layout, context)
 
     def execute(self, context: Context) -> set[str]:
@@ -201,11 +204,8 @@ class JUMPS_OT_open_video(Operator, ImportHelper):
 
 
 def draw_estimation(layout: Any, context: Context) -> None:
-    """The settings of an estimation, in a panel or a dialog."""
+    """How much of a video is looked at, in a panel or a dialog."""
     settings = context.scene.jumps
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    layout.prop(settings, "estimator")
     column = layout.column(align=True)
     column.prop(settings, "video_start")
     column.prop(settings, "video_end")

@@ -20,6 +20,7 @@ from ..scene.footage_view import (
     show_footage,
 )
 from ..scene.preview import find
+from ..scene.result import results_in
 from . import settings as panel
 from .long_operator import redraw
 
@@ -58,6 +59,15 @@ def follow(context: Context) -> None:
         follow_preview(context, clip, **placing(context))
 
 
+def is_applied(context: Context) -> bool:
+    """Whether the source has a result, and nothing of it waits to be applied."""
+    settings = context.scene.jumps
+    return find(settings.preview) is None and any(
+        result.source == settings.source and result.find("camera") is not None
+        for result in results_in(context.scene)
+    )
+
+
 class JUMPS_OT_show_footage(Operator):
     """Look at the preview over the movie, through a camera that sees it as it was filmed; Apply
     puts the result's own camera in its place"""
@@ -73,6 +83,9 @@ class JUMPS_OT_show_footage(Operator):
             return False
         if clip_of(context) is None:
             cls.poll_message_set("Import or estimate poses first, or read them again.")
+            return False
+        if is_applied(context):
+            cls.poll_message_set("The result's own camera shows it: press Numpad 0.")
             return False
         if context.scene.library is not None:
             cls.poll_message_set("This scene is linked from another file; switch to one of yours.")

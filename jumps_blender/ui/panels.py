@@ -146,7 +146,7 @@ class JUMPS_PT_video(_SidebarPanel, Panel):
             job = getattr(work.job, "first", None)
             draw_picture(layout, getattr(job, "picture", None))
             return
-        draw_estimation(column, context)
+        column.prop(settings, "estimator")
         missing = missing_for(context, chosen_backend(context))
         if missing is None:
             row = layout.row()
@@ -154,6 +154,17 @@ class JUMPS_PT_video(_SidebarPanel, Panel):
             row.operator(JUMPS_OT_estimate_poses.bl_idname, icon="OUTLINER_DATA_ARMATURE")
         else:
             _draw_estimator_missing(layout, context, missing)
+
+
+class JUMPS_PT_video_range(_SidebarPanel, Panel):
+    """How much of the video is looked at."""
+
+    bl_label = "Range and Size"
+    bl_parent_id = "JUMPS_PT_video"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        draw_estimation(self.column(), context)
 
 
 class JUMPS_PT_person(_SidebarPanel, Panel):

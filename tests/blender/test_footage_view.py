@@ -248,6 +248,8 @@ def test_footage_is_shown_applied_and_undone() -> None:
     assert view.footage_camera(scene) is None
     assert scene.camera.get("jumps_result")
     assert len(bpy.data.images) == len(bpy.data.cameras) == 1
+    with pytest.raises(RuntimeError, match="own camera shows it"):
+        bpy.ops.jumps.show_footage()
     bpy.ops.ed.undo()
     scene = bpy.context.scene
     assert scene.camera == view.footage_camera(scene)

@@ -217,6 +217,7 @@ def test_panels_operators_and_drop_are_registered() -> None:
     assert panels == {
         "JUMPS_PT_source",
         "JUMPS_PT_video",
+        "JUMPS_PT_video_range",
         "JUMPS_PT_person",
         "JUMPS_PT_missing",
         "JUMPS_PT_upsample",

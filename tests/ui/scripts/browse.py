@@ -11,6 +11,7 @@ from driver import (
     click_button,
     figures,
     find_area,
+    find_button,
     install_extension,
     main_region,
     maximise_view,
@@ -51,6 +52,7 @@ def steps() -> Steps:
 
     part("operators.runtime").has_package = lambda _runtime, name: name != "torch"
     yield from redraws(2)
+    yield from find_button("jumps.install_wheels")
     found = yield from buttons()
     figures["without"] = [button.name for button in found]
     yield from screenshot("without_pytorch")

@@ -8,6 +8,7 @@ from driver import (
     box,
     buttons,
     figures,
+    find_button,
     install_extension,
     maximise_view,
     open_tab,
@@ -27,6 +28,7 @@ def steps() -> Steps:
     yield from screenshot("tab")
     figures["sidebar"] = box(view().sidebar)
     figures["buttons"] = [button.name for button in (yield from buttons())]
+    yield from find_button("jumps.upsample_skeleton")
 
 
 run(steps)
