@@ -23,7 +23,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import JumpsError, WorkCancelledError
-from .messages import Arrays, BrokenMessageError, read_message, write_message
+from .messages import Arrays, BrokenMessageError, CutOffError, read_message, write_message
 
 START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
 SILENCE_SECONDS = 60.0  # without a word; as long as it computes, it says that it is alive
@@ -329,6 +329,10 @@ class _Process:
                     inbox.put(message)
         except (BrokenMessageError, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
             reason = str(error) or type(error).__name__
+            if isinstance(error, CutOffError):
+                # Killed while it was speaking: what counts is that it was.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    reason = "" if self._popen.wait(timeout=1.0) < 0 else reason
             with contextlib.suppress(OSError):
                 self._popen.kill()
         finally:

@@ -30,6 +30,10 @@ class BrokenMessageError(Exception):
     """What came is no message: somebody else writes to the stream, or it was cut off."""
 
 
+class CutOffError(BrokenMessageError):
+    """The stream ended in the midst of a message."""
+
+
 def write_message(
     stream: BinaryIO, header: Mapping[str, Any], arrays: Mapping[str, NDArray] | None = None
 ) -> None:
@@ -57,6 +61,8 @@ def read_message(stream: BinaryIO) -> tuple[dict[str, Any], Arrays] | None:
     head = stream.read(len(MAGIC) + 4)
     if not head:
         return None
+    if len(head) < len(MAGIC) + 4 and (MAGIC.startswith(head) or head.startswith(MAGIC)):
+        raise CutOffError(f"the stream ended after {head!r}")
     if not head.startswith(MAGIC) or len(head) < len(MAGIC) + 4:
         raise BrokenMessageError(f"{head[:40]!r} where a message belongs")
     (length,) = struct.unpack("<I", head[len(MAGIC) :])
@@ -89,6 +95,6 @@ def _exactly(stream: BinaryIO, count: int) -> bytearray:
     while filled < count:
         got = stream.readinto(view[filled:])  # type: ignore[attr-defined]
         if not got:
-            raise BrokenMessageError(f"the stream ended {count - filled} bytes too early")
+            raise CutOffError(f"the stream ended {count - filled} bytes too early")
         filled += got
     return content

@@ -377,6 +377,18 @@ def test_a_cancelled_request_that_hangs_does_not_hold_up_the_next(worker, monkey
     assert reading.facts == {"ok": 1}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_worker_killed_while_it_speaks_was_ended(worker):
+    script = GREETING + (
+        "hear()\n"
+        "sys.stdout.buffer.write(b'JMP1' + struct.pack('<I', 500) + b'{\"type\"')\n"
+        "sys.stdout.buffer.flush()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    with pytest.raises(JumpsError, match=r"was ended \(SIGKILL\); the scene is unchanged"):
+        drain(worker(scripted(script)).request("read"))
+
+
 def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
     heard = []
 
