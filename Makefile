@@ -48,6 +48,7 @@ screenshots: setup  ## the documentation's pictures of Blender's window, anew
 bench: setup  ## speed and memory, with ratios
 	$(BIN)/python benchmarks/keyframes.py
 	$(BIN)/python benchmarks/space.py
+	$(BIN)/python -m benchmarks.overlay
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/video.py
 
