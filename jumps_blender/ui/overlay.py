@@ -136,7 +136,7 @@ def _draw_clip() -> None:
     clip = context.space_data.clip
     if clip is None or context.space_data.mode != "TRACKING":
         return
-    # Where the picture, each side of which is 1 long, lies in the region; told in whole pixels only.
+    # Where the picture, with sides of length 1, lies in the region; told in whole pixels only.
     view = context.region.view2d
     corner = np.array(view.view_to_region(0, 0, clip=False), float)
     far = np.array(view.view_to_region(_FAR, _FAR, clip=False), float)
