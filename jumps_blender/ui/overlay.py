@@ -40,6 +40,7 @@ _WIDEST = 60.0  # of a bone's uncertainty
 # Of the band that shows one standard deviation to each side of a bone.
 _BAND_ALPHA = 0.28
 
+_FAR = 1000.0  # pictures' sides, to know the size of one
 _CHILDREN = np.array([joint for joint, parent in enumerate(PARENTS) if parent >= 0])
 _PARENTS = np.array(PARENTS)[_CHILDREN]
 
@@ -135,13 +136,15 @@ def _draw_clip() -> None:
     clip = context.space_data.clip
     if clip is None or context.space_data.mode != "TRACKING":
         return
-    # From the clip's own place, 0 to 1, to the region's pixels.
-    matrix = np.array(gpu.matrix.get_model_view_matrix())
+    # Where the picture, with sides of length 1, lies in the region; told in whole pixels only.
+    view = context.region.view2d
+    corner = np.array(view.view_to_region(0, 0, clip=False), float)
+    far = np.array(view.view_to_region(_FAR, _FAR, clip=False), float)
+    matrix = np.diag([*(far - corner) / _FAR, 1.0, 1.0])
+    matrix[:2, 3] = corner
     shape = clip_shape(context, clip, matrix)
     if shape is not None:
-        with gpu.matrix.push_pop():
-            gpu.matrix.load_identity()
-            draw(shape)
+        draw(shape)
 
 
 def clip_shape(context: Context, clip: MovieClip, matrix: NDArray[np.float64]) -> Shape | None:
@@ -243,8 +246,11 @@ def _wanted() -> bool:
 
 def _start_drawing() -> None:
     if not _handlers:
-        for space, function in ((SpaceView3D, _draw), (SpaceClipEditor, _draw_clip)):
-            handler = space.draw_handler_add(function, (), "WINDOW", "POST_VIEW")
+        for space, function, when in (
+            (SpaceView3D, _draw, "POST_VIEW"),
+            (SpaceClipEditor, _draw_clip, "POST_PIXEL"),
+        ):
+            handler = space.draw_handler_add(function, (), "WINDOW", when)
             _handlers.append((space, handler))
 
 

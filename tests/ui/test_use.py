@@ -262,5 +262,8 @@ def test_a_video_is_estimated_looked_at_and_applied(
     assert figures["shares"] == pytest.approx([0.0125, 0.0125, 0.0125])
     assert figures["looks"] == "CAMERA"
     assert (figures["lit"], figures["left"], figures["picked"], figures["unpicked"]) == (2, 0, 1, 0)
+    # The ghost is drawn over the movie's even colour in the Movie Clip Editor, too.
+    clip = result.picture("clip_editor", (400, 200, 500, 600))
+    assert colours(clip) > 5
     assert figures["applied"] == [True, "CAMERA"]
     assert figures["fbx"] > 50_000
