@@ -1,4 +1,4 @@
-"""Footage before anything is applied: a camera of its own that sees the clip as it was clip.
+"""Footage before anything is applied: a camera of its own that sees the clip as it was filmed.
 
 Whatever belongs to it carries ``jumps_footage``: the camera object and what it shows (a path as
 JSON, with size, rate and length), its data, their image and action. It is no part of a result.
@@ -75,7 +75,7 @@ def show_footage(
 
     The scene's pictures get the footage's proportions, and it looks through that camera if it has
     none. Arguments as for ``create_result``. Raises JumpsError where the scene's own camera is the
-    one that clip.
+    one that filmed.
     """
     scene, preview = context.scene, clip.preview
     if preview is not None and has_own_world(preview.space):
