@@ -6,6 +6,7 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import StillCamera
 from jumps_blender.model_runtime import lift as lift_module
+from jumps_blender.model_runtime import space as space_module
 from jumps_blender.model_runtime.contacts import CONTACTS, contacts, soles, spans, standing
 from jumps_blender.model_runtime.foot_lock import locked, settled
 from jumps_blender.model_runtime.ground import find_ground
@@ -188,6 +189,8 @@ class Knowing:
 
 def test_the_whole_way_into_space(monkeypatch):
     monkeypatch.setattr(lift_module.Lifter, "load", lambda _device: Knowing())
+    # No person's trunk is as this figure's.
+    monkeypatch.setattr(space_module, "limited", lambda positions: positions)
     found = lift_sequence(picture(), height=1.8, focal_mm=1500 / 1920 * 36)
     assert found.lifter == "lift test"
     assert found.height == 1.8
