@@ -67,6 +67,8 @@ def steps() -> Steps:
     yield from upsample()
     yield from until(overlay.is_drawing, 5.0, "the drawing")
     invoke("discard_preview")
+    panel().show_detection = False  # what was detected would be shown again
+    yield from redraws(2)
     figures["drawing"] = [overlay.is_drawing()]
     yield from upsample()
     yield from until(overlay.is_drawing, 5.0, "the drawing")
