@@ -112,6 +112,8 @@ class _BodyView:
         up = np.sin(_ABOVE) * ahead + np.array([0.0, 0.0, np.cos(_ABOVE)])
         self._axes = np.stack([right, -up])  # a picture's y points down
         near = world - self._placed(np.arange(len(world)))[:, None]
+        self._floor_from = near[..., :2].min(axis=(0, 1)) - _ROOM
+        self._floor_to = near[..., :2].max(axis=(0, 1)) + _ROOM
         self._view = View.around(self._flat(near).reshape(-1, 2), (_BODY_WIDTH, _HEIGHT))
 
     def draw(self, draw: ImageDraw.ImageDraw, frame: int, state: NDArray[np.int8]) -> None:
@@ -131,9 +133,7 @@ class _BodyView:
 
     def _floor(self, middle: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
         """Lines (2, 3) of the grid around a place."""
-        near = self._world[:, :, :2] - self._middle[:, None]
-        low, high = near.min(axis=(0, 1)) - _ROOM, near.max(axis=(0, 1)) + _ROOM
-        low, high = low + middle[:2], high + middle[:2]
+        low, high = self._floor_from + middle[:2], self._floor_to + middle[:2]
         for axis in (0, 1):
             first, last = np.ceil(low[axis] / _GRID), np.floor(high[axis] / _GRID)
             for step in np.arange(first, min(last, first + 200) + 1):

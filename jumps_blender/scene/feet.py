@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import JumpsError
 from ..keypoints.space import CONTACTS, HELD, SpaceSequence
 from ..skeletons import JOINTS, joint_index
-from .keyframes import changes, write_curve
+from .keyframes import changes, channelbag_of, held_at, keys_of, write_curve
 
 if TYPE_CHECKING:  # it keys what is read here
     from .result import Result
@@ -95,7 +95,7 @@ def read_feet(result: Result, scene: Scene) -> Feet:
             "This result does not know how its legs were before: choose Run Again first."
         )
     units = float(result.root[UNITS])
-    frames = _keys(_curve(empties["l_ankle"], "location", 0))[:, 0].astype(float)
+    frames = keys_of(_curve(empties["l_ankle"], "location", 0))[:, 0].astype(float)
     free = np.stack(
         [
             _vector(empty, f'["{FREE}"]' if name in HELD else "location", frames)
@@ -127,12 +127,10 @@ def held_joints(points: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _channelbag(empty: Object) -> ActionChannelbag:
-    animation = empty.animation_data
-    if animation is not None and animation.action is not None and animation.action_slot is not None:
-        bag = animation.action.layers[0].strips[0].channelbag(animation.action_slot)
-        if bag is not None:
-            return bag
-    raise JumpsError(f"{empty.name} has lost its keys; undo that, or choose Run Again.")
+    bag = channelbag_of(empty)
+    if bag is None:
+        raise JumpsError(f"{empty.name} has lost its keys; undo that, or choose Run Again.")
+    return bag
 
 
 def _curve(empty: Object, path: str, index: int) -> FCurve:
@@ -142,13 +140,6 @@ def _curve(empty: Object, path: str, index: int) -> FCurve:
     return found
 
 
-def _keys(curve: FCurve) -> NDArray[np.float32]:
-    """(N, 2): frames and values."""
-    keys = np.empty((len(curve.keyframe_points), 2), np.float32)
-    curve.keyframe_points.foreach_get("co", keys.ravel())
-    return keys
-
-
 def _vector(empty: Object, path: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """(F, 3)"""
     return np.stack([_values(_curve(empty, path, axis), frames) for axis in range(3)], axis=1)
@@ -156,7 +147,7 @@ def _vector(empty: Object, path: str, frames: NDArray[np.float64]) -> NDArray[np
 
 def _values(curve: FCurve, frames: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """The curve at these frames; asking Blender for each would take long."""
-    keys = _keys(curve)
+    keys = keys_of(curve)
     if len(keys) == len(frames) and np.allclose(keys[:, 0], frames, rtol=0, atol=1e-3):
         return keys[:, 1].astype(float)
     return np.array([curve.evaluate(frame) for frame in frames])
@@ -167,7 +158,4 @@ def _stands(empty: Object, frames: NDArray[np.float64]) -> NDArray[np.bool_]:
     curve = _channelbag(empty).fcurves.find(f'["{CONTACT}"]')
     if curve is None or not len(curve.keyframe_points):
         return np.full(len(frames), bool(empty.get(CONTACT, False)))
-    keys = _keys(curve)
-    # Half a thousandth of a frame: keys are single precision.
-    at = np.searchsorted(keys[:, 0], frames + 5e-4, side="right") - 1
-    return keys[np.maximum(at, 0), 1] > 0.5
+    return held_at(keys_of(curve), frames) > 0.5

@@ -13,6 +13,7 @@ from ..errors import JumpsError
 from ..keypoints.space import Lens, StillCamera
 from ..keypoints.space_files import SpaceClip
 from .bake import joint_bones
+from .keyframes import channelbag_of, held_at, keys_of
 from .result import STATE_PATH, Result, by_uid
 from .stage import Options, sample_motion, take_of
 
@@ -58,21 +59,11 @@ def _states(result: Result, frames: tuple[int, int]) -> NDArray[np.int8] | None:
     columns = []
     shown = np.arange(frames[0], frames[1] + 1)
     for empty in result.empties:
-        animation = empty.animation_data
-        action = animation.action if animation is not None else None
-        bag = (
-            action.layers[0].strips[0].channelbag(animation.action_slot)
-            if action is not None and animation.action_slot is not None
-            else None
-        )
+        bag = channelbag_of(empty)
         curve = bag.fcurves.find(STATE_PATH) if bag is not None else None
         if curve is None or not len(curve.keyframe_points):
             return None
-        keys = np.empty((len(curve.keyframe_points), 2), np.float32)
-        curve.keyframe_points.foreach_get("co", keys.ravel())
-        # Half a thousandth of a frame: keys are single precision.
-        at = np.searchsorted(keys[:, 0], shown + 5e-4, side="right") - 1
-        columns.append(keys[np.maximum(at, 0), 1])
+        columns.append(held_at(keys_of(curve), shown))
     return np.stack(columns, axis=1).round().astype(np.int8)
 
 

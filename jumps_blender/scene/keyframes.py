@@ -9,7 +9,7 @@ from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, Camera, Object
+from bpy.types import Action, ActionChannelbag, Camera, FCurve, Object
 from numpy.typing import NDArray
 
 Interpolation = Literal["CONSTANT", "LINEAR"]
@@ -67,3 +67,25 @@ def write_curve(
 def changes(values: NDArray[np.integer]) -> NDArray[np.intp]:
     """Indices into (F,) values at which a new value begins; 0 is always one of them."""
     return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+
+
+def channelbag_of(owner: Object) -> ActionChannelbag | None:
+    """What animates ``owner`` by the action that it uses; None where nothing does."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return None
+    return animation.action.layers[0].strips[0].channelbag(animation.action_slot)
+
+
+def keys_of(curve: FCurve) -> NDArray[np.float32]:
+    """(N, 2): frames and values of an F-curve's keys."""
+    keys = np.empty((len(curve.keyframe_points), 2), np.float32)
+    curve.keyframe_points.foreach_get("co", keys.ravel())
+    return keys
+
+
+def held_at(keys: NDArray[np.float32], frames: NDArray) -> NDArray[np.float32]:
+    """(F,): values at frames of keys (N, 2) that hold until the next one; N at least 1."""
+    # Half a thousandth of a frame: keys are single precision.
+    at = np.searchsorted(keys[:, 0], frames + 5e-4, side="right") - 1
+    return keys[np.maximum(at, 0), 1]
