@@ -3,8 +3,7 @@
 Importing this package needs numpy only; PyTorch is imported when an engine that needs it runs.
 """
 
-from pathlib import Path
-
+from ..processes.client import Program
 from .upsample import COMPARISONS, ENGINES, ENGINES_WITHOUT_TORCH, load_engine, upsample_track
 
 __all__ = [
@@ -16,5 +15,4 @@ __all__ = [
     "upsample_track",
 ]
 
-# The script of the process that upsamples; see ``processes/client.py``.
-WORKER = Path(__file__).parent / "start_worker.py"
+WORKER = Program("model_runtime.worker", oldest="3.11")  # upsamples, and lifts

@@ -11,17 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..errors import WorkCancelledError
 from ..keypoints.sequence import PoseSequence
+from ..processes.client import START
 from ..scene.footage import Footage, background_questions, moving_words
 from ..video.motion import CameraMotion
 
-_PACKAGE = Path(__file__).parents[1]
 _SECONDS = 120.0  # then it is not worth more waiting
 _MARK = "JUMPS camera motion "
 _CODE = (
@@ -37,7 +36,7 @@ class MotionCheck:
     def __init__(self, footage: Footage, sequence: PoseSequence) -> None:
         self.share, self.status = 0.0, "Looking whether the camera moves"
         self.notes: list[str] = []
-        code = _CODE.format(start=str(_PACKAGE / "model_runtime" / "start_worker.py"), mark=_MARK)
+        code = _CODE.format(start=str(START), mark=_MARK)
         program = [sys.executable, "-c", code]
         if bpy.app.binary_path:
             program = [bpy.app.binary_path, "--background", "--factory-startup"]

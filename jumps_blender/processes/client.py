@@ -29,8 +29,24 @@ START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
 SILENCE_SECONDS = 60.0  # without a word; as long as it computes, it says that it is alive
 CANCEL_SECONDS = 3.0  # until a cancelled request is given back; then the worker is killed
 
+START = Path(__file__).with_name("start.py")
+
 # A request that fits into the pipe can't block who sends it, whatever the process does.
 _LONGEST_REQUEST = 16_000
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a worker process runs.
+
+    module: of this package, with a ``main`` that serves requests
+    oldest: the Python that it needs
+    start: the script that starts it, which lies in the package
+    """
+
+    module: str
+    oldest: str
+    start: Path = START
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,11 @@ class Runtime:
     paths: tuple[str, ...] = ()
     isolated: bool = True
 
-    def command(self, script: Path) -> list[str]:
-        """How a worker's script is started in it."""
+    def command(self, program: Program) -> list[str]:
+        """How a program is started in it."""
+        python = [str(self.python), "-I" if self.isolated else "-E"]
         folders = [part for path in self.paths for part in ("--path", path)]
-        return [str(self.python), "-I" if self.isolated else "-E", str(script), *folders]
+        return [*python, str(program.start), program.module, program.oldest, *folders]
 
 
 class WorkerJob:
@@ -137,7 +154,7 @@ class Worker:
     def __init__(
         self,
         runtime: Runtime,
-        script: Path,
+        program: Program,
         *,
         start_seconds: float = START_SECONDS,
         silence_seconds: float = SILENCE_SECONDS,
@@ -147,12 +164,11 @@ class Worker:
     ) -> None:
         """Nothing is started yet.
 
-        script: what the process runs, such as ``model_runtime/start_worker.py``
         idle_seconds: after which the process ends by itself; None leaves that to it
         lost: what it means for people that the process was ended
         echo: whether what it prints also goes to standard error
         """
-        self.runtime, self._script = runtime, script
+        self.runtime, self._program = runtime, program
         self._limits = (start_seconds, silence_seconds)
         self._lost, self._echo = lost, echo
         self._idle = [] if idle_seconds is None else ["--idle", str(idle_seconds)]
@@ -166,7 +182,7 @@ class Worker:
         return self._process.pid if alive and self._process else None
 
     def request(self, task: str, **arguments: Any) -> WorkerJob:
-        """Ask for one of the script's tasks; raises JumpsError when no process can be started."""
+        """Ask for one of the program's tasks; raises JumpsError when no process can be started."""
         self._requests += 1
         return WorkerJob(self, self._requests, task, arguments)
 
@@ -175,7 +191,7 @@ class Worker:
         if self._process is None or not self._process.runs():
             self.close()
             self._process = _Process(
-                [*self.runtime.command(self._script), *self._idle],
+                [*self.runtime.command(self._program), *self._idle],
                 *self._limits,
                 lost=self._lost,
                 echo=self._echo,

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError, WorkCancelledError
 from ..keypoints.missing import ESTIMATED
-from ..processes.client import Runtime, Worker, WorkerJob
+from ..processes.client import Program, Runtime, Worker, WorkerJob
 from ..processes.job import ThreadedJob
 from ..skeletons import JOINT_SETS
 from .backends import BACKENDS, Backend
 from .cache import LIMIT, Cache, changed
 
-# The script of the process that estimates; see ``processes/client.py``.
-ESTIMATOR = Path(__file__).parent / "estimator" / "start.py"
+ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
 LONGEST_SIDE = 1920  # pixels; what 4K shows beyond that helps no estimator
 # Loading a model from a cold disk computes nothing, and says nothing.
 _SILENCE_SECONDS = 180.0

@@ -9,7 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.model_runtime import WORKER, upsample_track
 from jumps_blender.model_runtime.tasks import Control, Tasks, unpacked
 from jumps_blender.processes import client
-from jumps_blender.processes.client import Runtime, Worker
+from jumps_blender.processes.client import Program, Runtime, Worker
 from jumps_blender.processes.job import drain
 from jumps_blender.processes.messages import (
     MAGIC,
@@ -43,7 +43,7 @@ class Script(Runtime):
 
     script: str = ""
 
-    def command(self, _script: Path) -> list[str]:
+    def command(self, _program: Program) -> list[str]:
         return [sys.executable, "-c", self.script]
 
 
@@ -69,13 +69,17 @@ say(type="hello", version="{__version__}")
 def worker():
     made = []
 
-    def make(runtime: Runtime = RUNTIME, script: Path = WORKER, **limits: float) -> Worker:
-        made.append(Worker(runtime, script, **limits))
+    def make(runtime: Runtime = RUNTIME, program: Program = WORKER, **limits: float) -> Worker:
+        made.append(Worker(runtime, program, **limits))
         return made[-1]
 
     yield make
     for each in made:
         each.close()
+
+
+def of_copy(package: Path) -> Program:
+    return replace(WORKER, start=package / "processes" / "start.py")
 
 
 def test_messages_come_out_as_they_went_in():
@@ -402,8 +406,9 @@ def test_the_worker_itself_says_that_it_is_alive(worker, monkeypatch, tmp_path):
     shutil.copytree(Path(client.__file__).parents[1], package)
     source = package / "processes" / "server.py"
     source.write_text(source.read_text().replace("_ALIVE_EVERY = 5.0", "_ALIVE_EVERY = 0.05"))
-    script = package / "model_runtime" / "start_worker.py"
-    job = worker(script=script).request("upsample", path=str(EXAMPLE), person="1", engine="latent")
+    job = worker(program=of_copy(package)).request(
+        "upsample", path=str(EXAMPLE), person="1", engine="latent"
+    )
     while "alive" not in heard:
         assert not job.poll(0.1), "it ended without having said so"
     job.cancel()
@@ -415,12 +420,19 @@ def test_what_cannot_be_sent_is_a_message_and_the_worker_lives_on(worker, tmp_pa
     source = package / "model_runtime" / "tasks.py"
     wrong = source.read_text().replace('"fps": poses.fps,', '"fps": float("nan"),')
     source.write_text(wrong)
-    asked = worker(script=package / "model_runtime" / "start_worker.py")
+    asked = worker(program=of_copy(package))
     with pytest.raises(JumpsError, match=r"stopped unexpectedly \(ValueError: Out of range"):
         drain(asked.request("read", path=str(EXAMPLE)))
     pid = asked.pid
     drain(asked.request("describe"))
     assert asked.pid == pid
+
+
+def test_a_python_that_is_too_old_is_a_message(worker):
+    asked = worker(program=replace(WORKER, oldest="99.1")).request("describe")
+    this = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+    with pytest.raises(JumpsError, match=rf"{this} is too old: 99.1 or later is needed"):
+        drain(asked)
 
 
 def test_a_request_too_long_for_the_pipe_is_a_message(worker):

@@ -43,7 +43,7 @@ def in_estimator(mediapipe) -> Callable[..., Any]:
     last line on standard error where it fails."""
 
     def run(code: str, **values: Any) -> Any:
-        start = ROOT / "jumps_blender" / "video" / "estimator" / "start.py"
+        start = ROOT / "jumps_blender" / "processes" / "start.py"
         # As the process starts: the package is importable, and nothing else of the project.
         script = (
             f"import json, sys; exec(open({str(start)!r}).read().partition('if __name__')[0], "

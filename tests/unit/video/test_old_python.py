@@ -14,7 +14,12 @@ SHARED = [
     PACKAGE / name
     for name in (
         *("__init__.py", "errors.py", "video/__init__.py"),
-        *("processes/__init__.py", "processes/messages.py", "processes/server.py"),
+        *(
+            "processes/__init__.py",
+            "processes/messages.py",
+            "processes/server.py",
+            "processes/start.py",
+        ),
     )
 ]
 # In Python since 3.10: what parses and yet fails there.
@@ -49,7 +54,7 @@ def test_it_is_python_3_9(path):
 
 
 def test_of_the_package_only_what_keeps_to_it_is_imported():
-    start = PACKAGE / "video" / "estimator" / "start.py"
+    start = PACKAGE / "processes" / "start.py"
     code = (
         f"import runpy, sys, json; runpy.run_path({str(start)!r}, run_name='start')\n"
         "import importlib\n"
