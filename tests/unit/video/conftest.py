@@ -46,8 +46,7 @@ def in_estimator(mediapipe) -> Callable[..., Any]:
         start = ROOT / "jumps_blender" / "processes" / "start.py"
         # As the process starts: the package is importable, and nothing else of the project.
         script = (
-            f"import json, sys; exec(open({str(start)!r}).read().partition('if __name__')[0], "
-            f"{{'__file__': {str(start)!r}, '__name__': 'start'}})\n"
+            f"import json, runpy, sys; runpy.run_path({str(start)!r})\n"
             f"globals().update(json.loads({json.dumps(values)!r}))\n{code}\n"
             "print('\\n' + json.dumps(answer))"
         )

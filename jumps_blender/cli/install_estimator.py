@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .errors import WorkCancelledError
-from .processes.install import Install, environment_facts, environment_python
-from .processes.job import drain
-from .processes.pythons import find_python
-from .video.backends import BACKENDS
-from .video.environments import estimator_words, is_current, need, recipe, usual_folder
+from ..errors import WorkCancelledError
+from ..processes.install import Install, environment_facts, environment_python
+from ..processes.job import drain
+from ..processes.pythons import find_python
+from ..video.backends import BACKENDS
+from ..video.environments import estimator_words, is_current, need, recipe, usual_folder
+from .console import print_out, say
 
 
 def add_command(commands: Any) -> None:
@@ -49,7 +50,7 @@ def _install_estimator(arguments: argparse.Namespace) -> None:
     folder = (arguments.folder or usual_folder(backend)).absolute()
     if arguments.python is None and arguments.wheels is None and is_current(backend, folder):
         words = estimator_words(backend, environment_facts(folder))
-        _say(f"{backend.label} ({words}) is installed in {folder}.")
+        say(f"{backend.label} ({words}) is installed in {folder}.")
     else:
         job = Install(
             lambda cancelled: find_python(
@@ -65,8 +66,8 @@ def _install_estimator(arguments: argparse.Namespace) -> None:
         )
         _wait(job)
         for note in job.notes:
-            _say(note)
-    sys.stdout.write(f"{environment_python(folder)}\n")
+            say(note)
+    print_out(str(environment_python(folder)))
 
 
 def _wait(job: Install) -> None:
@@ -89,7 +90,3 @@ def _wait(job: Install) -> None:
         with suppress(WorkCancelledError):
             drain(job)
         raise
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"jumps: {text}\n")
