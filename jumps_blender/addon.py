@@ -44,7 +44,15 @@ from .operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
 from .operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from .scene.detections import forget_detections
 from .scene.preview import forget_all
-from .ui import live_picture, menus, overlay, panels, presets
+from .ui import (
+    live_picture,
+    menus,
+    overlay,
+    presets,
+    result_panels,
+    rig_panels,
+    source_panels,
+)
 from .ui.preferences import JUMPS_AP_preferences
 
 # In order: a class follows those that it refers to, and panels stand in the sidebar like this.
@@ -90,22 +98,22 @@ _CLASSES = (
     presets.JUMPS_OT_add_upsample_preset,
     presets.JUMPS_PT_upsample_presets,
     presets.JUMPS_PT_bones_presets,
-    panels.JUMPS_UL_people,
-    panels.JUMPS_MT_results,
-    panels.JUMPS_PT_source,
-    panels.JUMPS_PT_video,
-    panels.JUMPS_PT_video_range,
-    panels.JUMPS_PT_person,
-    panels.JUMPS_PT_missing,
-    panels.JUMPS_PT_upsample,
-    panels.JUMPS_PT_result,
-    panels.JUMPS_PT_placement,
-    panels.JUMPS_PT_feet,
-    panels.JUMPS_PT_history,
-    panels.JUMPS_PT_retarget,
-    panels.JUMPS_PT_bones,
-    panels.JUMPS_PT_controls,
-    panels.JUMPS_PT_export,
+    source_panels.JUMPS_UL_people,
+    result_panels.JUMPS_MT_results,
+    source_panels.JUMPS_PT_source,
+    source_panels.JUMPS_PT_video,
+    source_panels.JUMPS_PT_video_range,
+    source_panels.JUMPS_PT_person,
+    source_panels.JUMPS_PT_missing,
+    source_panels.JUMPS_PT_upsample,
+    result_panels.JUMPS_PT_result,
+    result_panels.JUMPS_PT_placement,
+    result_panels.JUMPS_PT_feet,
+    result_panels.JUMPS_PT_history,
+    rig_panels.JUMPS_PT_retarget,
+    rig_panels.JUMPS_PT_bones,
+    rig_panels.JUMPS_PT_controls,
+    rig_panels.JUMPS_PT_export,
     menus.JUMPS_MT_object,
 )
 
