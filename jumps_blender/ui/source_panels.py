@@ -190,27 +190,17 @@ def _source_name(settings: PropertyGroup) -> str:
 
 
 def _draw_install(layout: UILayout, package: str) -> None:
+    """That the upsampler lacks a package, and the buttons that mend it."""
     box = layout.box().column()
     name = "PyTorch" if package == "torch" else package
     box.label(text=f"Upsampling needs {name}.", icon="ERROR")
-    installers: tuple[type[Operator], ...] = (JUMPS_OT_install_runtime, JUMPS_OT_install_wheels)
-    if draw_running(box, *installers):
-        return
-    if not bpy.app.online_access:
-        show = box.operator("screen.userpref_show", text="Allow Online Access", icon="INTERNET")
-        show.section = "SYSTEM"
-    for operator in installers:
-        box.operator(operator.bl_idname, icon="IMPORT")
+    _draw_installers(box, JUMPS_OT_install_runtime, JUMPS_OT_install_wheels)
 
 
 def _draw_estimator_missing(layout: UILayout, context: Context, missing: str) -> None:
-    """Why the estimator isn't ready, and the button that mends it."""
+    """Why the estimator isn't ready, and the buttons that mend it."""
     backend = chosen_backend(context)
     box = layout.box().column()
-    installers: tuple[type[Operator], ...] = (
-        JUMPS_OT_install_estimator,
-        JUMPS_OT_install_estimator_wheels,
-    )
     if estimator_python(backend) is not None:
         box.label(text="The estimator needs a file:", icon="ERROR")
         box.label(text=missing, translate=False)
@@ -218,10 +208,19 @@ def _draw_estimator_missing(layout: UILayout, context: Context, missing: str) ->
         show.section = "ADDONS"
         return
     box.label(text=f"{backend.label} is not installed.", icon="ERROR", translate=False)
-    if draw_running(box, *installers):
+    _draw_installers(
+        box, JUMPS_OT_install_estimator, JUMPS_OT_install_estimator_wheels, backend=backend.name
+    )
+
+
+def _draw_installers(layout: UILayout, *operators: type[Operator], backend: str = "") -> None:
+    """Buttons that install, or how far one of them is; ``backend``: the estimator they are for."""
+    if draw_running(layout, *operators):
         return
     if not bpy.app.online_access:
-        show = box.operator("screen.userpref_show", text="Allow Online Access", icon="INTERNET")
+        show = layout.operator("screen.userpref_show", text="Allow Online Access", icon="INTERNET")
         show.section = "SYSTEM"
-    for operator in installers:
-        box.operator(operator.bl_idname, icon="IMPORT").backend = backend.name
+    for operator in operators:
+        button = layout.operator(operator.bl_idname, icon="IMPORT")
+        if backend:
+            button.backend = backend
