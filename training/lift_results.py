@@ -27,7 +27,7 @@ from jumps_blender.model_runtime import load_engine
 from jumps_blender.model_runtime.direct import pick_device
 from jumps_blender.model_runtime.engine import Engine
 from jumps_blender.model_runtime.evaluation import Protocol
-from jumps_blender.model_runtime.lift import Lifter, LiftingNetwork
+from jumps_blender.model_runtime.lift import Lifter
 from jumps_blender.model_runtime.lift_evaluation import evaluate_lift
 from jumps_blender.model_runtime.mocap import MocapArchive
 
@@ -54,7 +54,8 @@ _INTRODUCTION = """## Lifting to 3D
 millimetres, joints against the pelvis, pooled inside a subject, then averaged over the subjects.
 The first four columns are of 28 joints given exactly; bones: how much their lengths spread over a
 clip. "Scattered": 10 % of all joints and of all frames hidden at random. "From 12": the other 16
-joints found by engine `{engine}`. Everything but the last two rows is trained for comparison only.
+joints found by engine `{engine}`. Everything but `lift` is there for comparison only: Cheng et al.
+and their ablations {trained}.
 """
 
 
@@ -79,7 +80,9 @@ def write_lift_results(archive: Path, runs: Path, out: Path, cameras: int = 4) -
         raise JumpsError(f"{runs}: holds no run to measure, and no lifter is shipped.")
     frames = round(float(data.lengths.sum()) * Protocol().fps / data.fps)
     text = [
-        _INTRODUCTION.format(frames=frames, cameras=cameras, engine=_ENGINE),
+        _INTRODUCTION.format(
+            frames=frames, cameras=cameras, engine=_ENGINE, trained=_training(runs)
+        ),
         "| lifter | MPJPE | P-MPJPE | bones | PCK3D@150 mm | scattered: MPJPE | from 12: MPJPE |",
         "|---|---|---|---|---|---|---|",
         *rows,
@@ -89,6 +92,22 @@ def write_lift_results(archive: Path, runs: Path, out: Path, cameras: int = 4) -
         part.write_text(
             before + "\n".join([MARKERS[0], *text, MARKERS[1]]) + after, encoding="utf-8"
         )
+
+
+def _training(runs: Path) -> str:
+    """How long those were trained that are there."""
+    lengths = {
+        (training["steps"], training["batch"])
+        for run in RUNS
+        if (runs / run / "best.safetensors").exists()
+        for training in [_settings(runs / run)["training"]]
+    }
+    words = [f"{steps} steps of {batch} windows" for steps, batch in sorted(lengths)]
+    return f"were trained for {' or '.join(words)}" if words else "are missing"
+
+
+def _settings(run: Path) -> dict:
+    return json.loads((run / "settings.json").read_text(encoding="utf-8"))
 
 
 def _around(out: Path) -> tuple[str, str]:
@@ -151,36 +170,28 @@ def _upsampler() -> Engine:
     return load_engine(_ENGINE)
 
 
-class _Unrefined(Lifter):
-    """The shipped network alone."""
-
-    def __init__(self, network: LiftingNetwork, identity: str) -> None:
-        super().__init__(network, f"{identity} unrefined", refine=False)
-
-
 def _lifters(runs: Path) -> list[tuple[str, Callable[[], Lifter]]]:
     """Rows' labels and how to get their lifters, which may raise JumpsError or OSError."""
     return [
         ("linear map of single frames", partial(_linear, runs)),
         *((label, partial(_trained, runs / name)) for name, label in RUNS.items()),
-        ("`lift`, not refined", _Unrefined.load),
+        ("`lift`, not refined", partial(Lifter.load, refine=False)),
         ("`lift`", Lifter.load),
     ]
 
 
 def _linear(runs: Path) -> Lifter:
     """Fitted on the archive that the first of the runs was trained on."""
-    for settings in (runs / name / "settings.json" for name in RUNS):
-        if settings.exists():
-            archive = json.loads(settings.read_text(encoding="utf-8"))["archive"]
-            network = fit_linear(MocapArchive(archive))
+    for run in (runs / name for name in RUNS):
+        if (run / "settings.json").exists():
+            network = fit_linear(MocapArchive(_settings(run)["archive"]))
             return Lifter(network, f"linear {_digest(network)}", refine=False)
     raise JumpsError(f"{runs}: no run says which archive to fit it on.")
 
 
 def _trained(run: Path) -> Lifter:
     """The network of a run of ``train_cheng.py``."""
-    settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))["architecture"]
+    settings = _settings(run)["architecture"]
     network = ChengNetwork(ChengConfig(**settings | {"strides": tuple(settings["strides"])}))
     # Before the first validation, a run has settings and no weights.
     if not (run / "best.safetensors").exists():

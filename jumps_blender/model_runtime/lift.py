@@ -83,20 +83,24 @@ class Lifter:
         self._network, self._refine, self._contacts = network, refine, contacts
 
     @classmethod
-    def load(cls, device: str = "auto", *, contact_network: bool = True) -> Lifter:
-        """The shipped networks; with or without the one for contacts."""
+    def load(
+        cls, device: str = "auto", *, contact_network: bool = True, refine: bool = True
+    ) -> Lifter:
+        """The shipped networks; with or without the one for contacts, and one skeleton."""
         where = pick_device(device)
         tensors, card, digest = load_weights("lift")
         settings = card["architecture"]
         network = LiftNetwork(LiftConfig(settings["width"], tuple(settings["dilations"])))
         _fill(network, tensors, where)
+        identity = f"lift {digest}" if refine else f"lift {digest} unrefined"
         if not contact_network:
-            return cls(network, f"lift {digest}")
+            return cls(network, identity, refine=refine)
         tensors, card, other = load_weights("contacts")
         settings = card["architecture"]
         feet = ContactNetwork(ContactConfig(settings["width"], tuple(settings["dilations"])))
         _fill(feet, tensors, where)
-        return cls(network, f"lift {digest} contacts {other}", contacts=feet)
+        identity += f" contacts {other}"
+        return cls(network, identity, refine=refine, contacts=feet)
 
     def lift(
         self,

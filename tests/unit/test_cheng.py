@@ -14,6 +14,7 @@ from jumps_blender.model_runtime.lift import Lens, Lifter
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.proportions import bone_lengths
 from jumps_blender.skeletons import JOINTS, PARENTS
+from training import lift_results
 from training.cheng import (
     ChengConfig,
     ChengNetwork,
@@ -301,6 +302,7 @@ def test_training_runs_resumes_and_is_measured_beside_the_others(
         for path in (runs / "results").glob("*cheng-no-strides*")
     }
     assert kept["lifter"].startswith("cheng-no-strides ")
+    assert "were trained for 2 steps of 4 windows or 4 steps of 4 windows." in text
     assert all(np.isfinite(float(cell.strip(" |%"))) for row in rows[1:] for cell in row[1:])
     assert "cheng-no-kcs: holds no checkpoint yet" in told.err
     assert "cheng-gaussians" in told.err
@@ -314,6 +316,15 @@ def test_training_runs_resumes_and_is_measured_beside_the_others(
     page.write_text(MARKERS[1])
     with pytest.raises(JumpsError, match="needs both lines"):
         write_lift_results(test, runs, page)
+
+
+def test_what_ships_is_measured_with_and_without_refining(tmp_path):
+    rows = dict(lift_results._lifters(tmp_path))
+    refined, raw = (rows[label]() for label in ("`lift`", "`lift`, not refined"))
+    assert raw.identity != refined.identity
+    assert raw.identity.replace(" unrefined", "") == refined.identity
+    assert refined._refine
+    assert not raw._refine
 
 
 def weights_without_a_lifter(folder):
