@@ -36,6 +36,8 @@ class LoopSettings:
     average: float = 0.999  # decay of the weights' running mean
     validate_every: int = 500
     seed: int = 0
+    optimizer: str = "adamw"  # or "muon": that for the blocks' matrices, AdamW for all else
+    compiled: bool = False  # needs a C++ compiler; a minute at the start, then a third less time
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,16 @@ def fit(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network.to(device)
     mean.to(device).load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimizers = _optimizers(network, settings)
+    if settings.compiled:
+        network.compile(dynamic=False)
     step, best = 0, -math.inf
     if (run / "state.pt").exists():
         state = torch.load(run / "state.pt", map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         mean.load_state_dict(state["mean"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, own in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
         step, best = state["step"], state["best"]
         print(f"resuming at step {step}", flush=True)
 
@@ -98,16 +101,17 @@ def fit(
     sums: dict[str, float] = dict.fromkeys(task.weights, 0.0)
     since, since_step = time.perf_counter(), step
     while step < settings.steps:
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = settings.learning_rate * _rate(step, settings)
         batch = {name: value.to(device) for name, value in next(loader).items()}
         with torch.autocast(device.type, torch.bfloat16):
             parts = task.losses(network, batch)
         loss = torch.stack([weight * parts[name] for name, weight in task.weights.items()]).sum()
-        optimizer.zero_grad()
+        network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         _follow(mean, network, min(settings.average, step / (step + 50)))
         for name in sums:
@@ -133,13 +137,29 @@ def fit(
         state = {
             "network": network.state_dict(),
             "mean": mean.state_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             "step": step,
             "best": best,
         }
         torch.save(state, run / "state.tmp")
         (run / "state.tmp").replace(run / "state.pt")
         sums, since, since_step = dict.fromkeys(sums, 0.0), time.perf_counter(), step
+
+
+def _optimizers(network: nn.Module, settings: LoopSettings) -> list[torch.optim.Optimizer]:
+    """AdamW for all, or Muon (Jordan et al., 2024) for matrices inside: equal singular values."""
+    matrices = [
+        value
+        for name, value in network.named_parameters()
+        if settings.optimizer == "muon" and value.ndim == 2 and name.startswith("blocks.")
+    ]
+    theirs = {id(value) for value in matrices}
+    others = [value for value in network.parameters() if id(value) not in theirs]
+    common: Any = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    found: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, **common)]
+    if matrices:
+        found.append(torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **common))
+    return found
 
 
 def _rate(step: int, settings: LoopSettings) -> float:

@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     direct.add_argument(
         "--dilations", type=int, nargs="+", help="of the blocks; more than --start has is allowed"
     )
+    direct.add_argument("--optimizer", choices=("adamw", "muon"), help="default: muon")
+    direct.add_argument(
+        "--compiled", action="store_true", help="a third less time; needs a C++ compiler"
+    )
     direct.set_defaults(run_command=_direct)
 
     lift = commands.add_parser("lift", help="train the lifter to 3D; run again to resume")
@@ -145,7 +149,8 @@ def _direct(arguments: argparse.Namespace) -> None:
 
     from .train_direct import TrainSettings, train
 
-    settings = replace(TrainSettings(), **_given(arguments, "steps", "learning_rate"))
+    given = _given(arguments, "steps", "learning_rate", "optimizer", "compiled")
+    settings = replace(TrainSettings(), **given)
     config = DirectConfig()
     if arguments.dilations:
         config = replace(config, dilations=tuple(arguments.dilations))

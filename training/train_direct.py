@@ -27,6 +27,7 @@ class TrainSettings(LoopSettings):
     """How the network is trained; the defaults are those of the committed weights."""
 
     steps: int = 9000
+    optimizer: str = "muon"
     velocity_weight: float = 0.5
     sigma_weight: float = 0.02
     precision_weight: float = 0.3

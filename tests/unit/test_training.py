@@ -20,6 +20,7 @@ from jumps_blender.skeletons import COMMON12, JOINTS, PARENTS
 from training import export as export_module
 from training.bodies import exchanged, measure
 from training.data import SampleSettings, SampleStream, sample, split
+from training.loop import _optimizers
 from training.results import cases
 from training.sheets import case_sheet
 from training.train_direct import TrainSettings, train
@@ -192,6 +193,19 @@ def test_somebody_elses_archive_can_be_trained_on(tmp_path, monkeypatch):
     assert card["data"]["name"] == "own.npz"
     assert len(card["data"]["validation_subjects"]) == 1
     assert "credit" not in card["data"]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_each_parameter_is_trained_by_one_optimizer(optimizer):
+    network = DirectNetwork(DirectConfig(width=16, dilations=(1, 2)))
+    found = _optimizers(network, TrainSettings(optimizer=optimizer))
+    trained = [[*group["params"]] for one in found for group in one.param_groups]
+    assert len(trained) == {"adamw": 1, "muon": 2}[optimizer]
+    numbers = sorted(id(value) for values in trained for value in values)
+    assert numbers == sorted(id(value) for value in network.parameters())
+    # Muon has what turns a frame's state into another, not what reads features or makes joints.
+    matrices = {id(weight) for b in network.blocks for weight in (b.taps.weight, b.out.weight)}
+    assert optimizer == "adamw" or {id(value) for value in trained[1]} == matrices
 
 
 def test_a_deeper_network_starts_as_the_one_it_grew_from(archive, tmp_path):
