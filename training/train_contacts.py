@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import Lens
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime.cameras import FOCAL
@@ -143,7 +144,7 @@ def lift_windows(stream: LiftStream, count: int, path: Path, lifter: Lifter) -> 
 def train(archive: Path, run: Path, settings: ContactTrainSettings, config: ContactConfig) -> None:
     """Train until ``settings.steps``, starting from the run's state where there is one."""
     data = MocapArchive(archive)
-    own, held = split(data)
+    own, held = (_whole(data, numbers) for numbers in split(data))
     run.mkdir(parents=True, exist_ok=True)
     pool, windows = run / "pool.npz", run / "windows.npz"
     lifter = Lifter.load("auto", contact_network=False)
@@ -176,6 +177,17 @@ def train(archive: Path, run: Path, settings: ContactTrainSettings, config: Cont
     batches = partial(_batches, windows, settings.batch)
     task = Task(batches, losses, {"contact": 1.0}, score, merit)
     fit(ContactNetwork(config), ContactNetwork(config), task, run, settings, facts)
+
+
+def _whole(archive: MocapArchive, numbers: list[int]) -> list[int]:
+    """Those clips of which all 28 joints are valid: without feet there is nothing to learn."""
+    found = [number for number in numbers if archive.clip(number).valid.all()]
+    if not found:
+        people = ", ".join(sorted({archive.subjects[number] for number in numbers}))
+        raise JumpsError(
+            f"{archive.path}: no clip of {people} has all 28 joints; contacts need some."
+        )
+    return found
 
 
 def _batches(windows: Path, size: int, seed: int) -> Iterator[dict[str, Tensor]]:

@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.cameras import FOCAL
 from jumps_blender.model_runtime.features import SPREAD_TO_UNIT, TRUNK
 from jumps_blender.model_runtime.jumps_networks import (
@@ -77,6 +78,12 @@ class SequenceBank:
                 frames.append(clip.xyz)
                 starts.append(offset + np.arange(count))
                 offset += len(clip.xyz)
+        if not frames:
+            use = "choose by" if validation else "train on"
+            raise JumpsError(
+                f"{archive.path}: no clip to {use} has all 28 joints and {FRAMES} frames; these "
+                "networks need some."
+            )
         self._xyz = torch.from_numpy(np.concatenate(frames)).to(device)
         self._starts = torch.from_numpy(np.concatenate(starts)).to(device)
         self._steps = self._stride * torch.arange(FRAMES, device=device)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from jumps_blender.model_runtime.lift_features import FEATURES
 from jumps_blender.model_runtime.lift_network import LiftConfig, Lifted, LiftNetwork
 from jumps_blender.model_runtime.mocap import MocapArchive
+from jumps_blender.model_runtime.weights_files import unpacked
 from jumps_blender.skeletons import PARENTS
 
 from .data import described, split
@@ -187,10 +188,12 @@ def train(
     torch.manual_seed(settings.seed)
     network = LiftNetwork(config)
     if start is not None:
-        start_weights = load_file(start)
-        more = FEATURES - start_weights["embed.weight"].shape[1]  # inputs that it didn't know yet
-        start_weights["embed.weight"] = functional.pad(start_weights["embed.weight"], (0, more))
-        network.load_state_dict(start_weights)
+        given = {
+            name: torch.from_numpy(value) for name, value in unpacked(load_file(start)).items()
+        }
+        more = FEATURES - given["embed.weight"].shape[1]  # inputs that it didn't know yet
+        given["embed.weight"] = functional.pad(given["embed.weight"], (0, more))
+        network.load_state_dict(given)
     weights = {
         "position": 1.0,
         "velocity": settings.velocity_weight,

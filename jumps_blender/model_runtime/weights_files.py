@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,13 @@ def load_weights(name: str) -> tuple[dict[str, NDArray], dict, str]:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise JumpsError(f"{path}: the weights cannot be read ({error}); reinstall.") from error
-    stored = load(content)
-    tensors = {
+    return unpacked(load(content)), card, hashlib.sha256(content).hexdigest()[:8]
+
+
+def unpacked(stored: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:
+    """Tensors as they are kept in a file, as float32 ones."""
+    return {
         key: value.astype(np.float32) * stored.get(key + ROW_SCALES, np.float32(1))
         for key, value in stored.items()
         if not key.endswith(ROW_SCALES)
     }
-    return tensors, card, hashlib.sha256(content).hexdigest()[:8]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime import weights_files
 from jumps_blender.model_runtime.contact_network import (
     CONTACT_FEATURES,
@@ -98,6 +99,15 @@ def test_the_shipped_network_sees_the_walkers_steps():
     _, stands = walker()
     said, true = found[:, BALLS] > 0.5, stands[:, BALLS]
     assert 2 * (said & true).sum() / (said.sum() + true.sum()) > 0.9
+
+
+def test_training_on_bodies_that_lack_joints_ends_with_a_message(tmp_path):
+    valid = np.ones((3, 28), bool)
+    valid[0, -1] = False
+    clips = {"cmu_02.a": 90, "s1.a": 120, "s2.a": 90}
+    archive = write_archive(tmp_path / "part.npz", clips, valid=valid)
+    with pytest.raises(JumpsError, match="no clip of cmu_02 has all 28 joints"):
+        train(archive, tmp_path / "run", ContactTrainSettings(), ContactConfig())
 
 
 def test_training_resumes_and_exports_what_the_lifter_loads(tmp_path, monkeypatch):

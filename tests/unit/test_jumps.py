@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.features import TRUNK
 from jumps_blender.model_runtime.jumps_networks import (
     FRAMES,
@@ -66,6 +67,16 @@ def test_the_discriminator_scores_each_sequence_on_its_own():
     torch.manual_seed(1)
     network, x = Discriminator(), torch.randn(4, FRAMES, 28, 2)
     assert torch.allclose(network(x)[:1], network(x[:1]), atol=1e-5)
+
+
+def test_training_on_bodies_that_lack_joints_is_a_message(tmp_path):
+    valid = np.ones((3, 28), bool)
+    valid[1:, -1] = False
+    clips = {"cmu_02.a": 90, "s1.a": 120, "s2.a": 90}
+    archive = MocapArchive(write_archive(tmp_path / "part.npz", clips, valid=valid))
+    SequenceBank(archive, validation=True, device=torch.device("cpu"))
+    with pytest.raises(JumpsError, match="no clip to train on has all 28 joints and 24 frames"):
+        SequenceBank(archive, validation=False, device=torch.device("cpu"))
 
 
 def test_training_sees_whole_bodies_at_one_size_and_resumes(tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from jumps_blender.cli import main
 from jumps_blender.errors import JumpsError
@@ -222,6 +223,24 @@ def trained(archive, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "FOLDER", tmp_path / "weights")
     export_module.export(tmp_path / "run")
     return Lifter.load("cpu")
+
+
+@pytest.mark.usefixtures("trained")
+def test_training_goes_on_from_weights_as_they_ship(archive, tmp_path):
+    shipped, _, _ = weights_files.load_weights("lift")
+    settings = LiftTrainSettings(
+        steps=1,
+        batch=2,
+        learning_rate=0.0,
+        validate_every=1,
+        samples=LiftSettings(frames=16, upsampled_share=0),
+    )
+    config = LiftConfig(width=16, dilations=(1, 2))
+    train(archive, tmp_path / "more", settings, config, weights_files.FOLDER / "lift.safetensors")
+    later = load_file(tmp_path / "more" / "best.safetensors")
+    assert later.keys() == shipped.keys()
+    for name, values in later.items():
+        assert np.allclose(values, shipped[name], atol=1e-6), name
 
 
 def test_samples_are_repeatable_finite_and_on_their_rays(archive):
