@@ -19,7 +19,8 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,15 +81,25 @@ def main() -> None:
 
 def _build_slim() -> Path:
     manifest = _manifest()
-    return _build(SOURCE, f"{manifest['id']}-{manifest['version']}.zip", ())
+    with _copied(DESTINATION) as source:
+        return _build(source, f"{manifest['id']}-{manifest['version']}.zip", ())
+
+
+@contextmanager
+def _copied(where: Path) -> Iterator[Path]:
+    """A copy of the source for as long as it is needed, with the licence that goes with it."""
+    where.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=where, prefix=".") as folder:
+        source = Path(folder) / SOURCE.name
+        shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copyfile(ROOT / "LICENSE", source / "LICENSE")
+        yield source
 
 
 def _build_full(target: Target, wheels: Sequence[Path]) -> Path:
-    """The same from a copy of the source, whose manifest names the wheels."""
+    """The same with a manifest that names the wheels."""
     manifest = _manifest()
-    with tempfile.TemporaryDirectory(dir=WHEELS, prefix=".") as folder:
-        source = Path(folder) / SOURCE.name
-        shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    with _copied(WHEELS) as source:
         (source / "wheels").mkdir()
         for wheel in wheels:
             shutil.copyfile(wheel, source / "wheels" / wheel.name)

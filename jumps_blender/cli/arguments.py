@@ -95,7 +95,7 @@ def add_estimator(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="PATH",
         help=f"the Python with the backend's packages (default: {PYTHON_VARIABLE}, else what "
-        "'make video' made)",
+        "'jumps install-estimator' or 'make video' made)",
     )
     group.add_argument(
         "--model",

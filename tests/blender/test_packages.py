@@ -80,6 +80,11 @@ def test_the_slim_package_holds_no_wheels(slim: Path) -> None:
     assert not {"wheels", "platforms"} & manifest_in(slim).keys()
 
 
+def test_packages_hold_their_licence(slim: Path) -> None:
+    with zipfile.ZipFile(slim) as file:
+        assert file.read("LICENSE") == (ROOT / "LICENSE").read_bytes()
+
+
 def test_the_full_package_is_the_slim_one_and_its_wheels(slim: Path, full: Path) -> None:
     wheels = {name for name in names_in(full) if name.startswith("wheels/")}
     assert names_in(full) - wheels == names_in(slim)
