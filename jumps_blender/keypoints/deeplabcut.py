@@ -11,10 +11,12 @@ Source: DeepLabCut, docs/HelperFunctions.md and the CSV that analyze_videos(save
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .detections import Detections, frame_numbers, named_joint_set
-from .source import Source, brief, cells, number_in_name
+from .source import MAX_VALUES, Source, brief, cells, number_in_name
 
 _COORDINATES = ("x", "y", "likelihood")
 
@@ -57,7 +59,13 @@ def read(source: Source) -> Detections:
     joint_set = named_joint_set(source, "deeplabcut", joints)
 
     values = cells(source, rows, columns, first_row=len(header) + 1)
-    table = np.full((len(named), len(rows), len(joints), 3), np.nan)
+    shape = (len(named), len(rows), len(joints), 3)
+    if math.prod(shape) > MAX_VALUES:
+        raise source.error(
+            f"{len(named)} individuals with {len(joints)} body parts in {len(rows)} rows do not "
+            "fit into memory; split the clip."
+        )
+    table = np.full(shape, np.nan)
     table[..., 2] = 1
     taken = set()
     for k, column in enumerate(columns):

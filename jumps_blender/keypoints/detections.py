@@ -122,10 +122,10 @@ def frame_numbers(
             found.append(number)
         elif isinstance(name, str):
             order: dict[Any, int] = {}
-            for other in names:
-                order.setdefault(
-                    brief(other) if isinstance(other, list | dict) else other, len(order)
-                )
+            for k, other in enumerate(names):
+                if isinstance(other, list | dict):
+                    raise source.error(f"{where(k)}: {brief(other)} where a frame number belongs.")
+                order.setdefault(other, len(order))
             note = f"image name {brief(name)} has no number; frames are in order of appearance"
             return np.array([order[n] for n in names], np.int64), (note,)
         else:

@@ -19,6 +19,7 @@ Source: https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,13 @@ from numpy.typing import NDArray
 
 from ..skeletons import JOINT_SETS
 from .detections import Detections, frame_number, frame_rate, picture_size
-from .source import Source, brief, cells, listing, numbers
+from .source import MAX_VALUES, Source, brief, cells, listing, numbers
 
 _JOINT_SET = JOINT_SETS["mediapipe33"]
 _LANDMARKS = len(_JOINT_SET.joints)
 _X, _Y = ("x_px", "x"), ("y_px", "y")
 _WEIGHTS = ("visibility", "presence")
+_NUMBER = re.compile("[0-9]{1,9}")
 _FRAME_LISTS = ("landmarks", "pose_landmarks")
 
 
@@ -162,11 +164,13 @@ def _read_table(source: Source) -> Detections:
         name = row[column].strip().lower() if column < len(row) else ""
         if name in _JOINT_SET.joints:
             joints[i] = _JOINT_SET.joints.index(name)
-        elif name.isascii() and name.isdigit() and int(name[:9]) < _LANDMARKS:
+        elif _NUMBER.fullmatch(name) and int(name) < _LANDMARKS:
             joints[i] = int(name)
         else:
             raise source.error(f"row {2 + i}: {brief(name)} is not one of MediaPipe's landmarks.")
     frames, place = np.unique(table[:, 0].astype(np.int64), return_inverse=True)
+    if len(names) * len(frames) * _LANDMARKS > MAX_VALUES:
+        raise source.error(f"{len(frames)} frames do not fit into memory; split the clip.")
     columns = {}
     for k, name in enumerate(names[1:], start=1):
         values = np.full((len(frames), _LANDMARKS), np.nan)

@@ -27,7 +27,8 @@ MIN_CONFIDENCE = 0.05
 MOST_SHAKING, MOST_EDGE, MOST_DILATION = 100.0, 0.5, 1000
 # Differences of this order leave noise and take motion away, also fast arms' at 24 frames a second.
 _ORDER = 3
-_AROUND = 0.15  # seconds
+_AROUND = 0.15  # seconds,
+_MOST_AROUND = 64  # frames, and no more: 0.15 s of 427 frames per second
 # Shares of a person's size: no body is so still that less than this would be shaking.
 _STILL = 0.002
 _PIECE = 10_000  # frames
@@ -143,7 +144,8 @@ def _shaking(track: PoseTrack) -> NDArray[np.float64]:
         weight * places[k : frames - _ORDER + k] for k, weight in enumerate(weights)
     ) / math.sqrt(sum(weight**2 for weight in weights))
     off[_ORDER // 2 : frames - (_ORDER + 1) // 2] = np.linalg.norm(difference, axis=2)
-    reach = max(2, round(_AROUND / float(np.median(np.diff(track.times)))))
+    reach = round(_AROUND / float(np.median(np.diff(track.times))))
+    reach = min(max(2, reach), _MOST_AROUND, frames)
     padded = np.pad(off, ((reach, reach), (0, 0)), constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, reach + 1, axis=0)
     medians = np.empty((len(windows), off.shape[1]))

@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detections import Detections, frame_numbers, named_joint_set, person_id
-from .source import Source, brief, cells, listing
+from .source import MAX_VALUES, Source, brief, cells, listing
 from .track import PoseFileError
 
 # Bounds what is read, whatever sizes a file claims: 1.6 GB of coordinates.
-_MAX_VALUES = 200_000_000
 _TRACK_AXES = ("track", "xy", "node", "frame")
 _SCORE_AXES = ("track", "node", "frame")
 
@@ -136,7 +135,7 @@ def _dataset(source: Source, file: Any, name: str, axes: tuple[str, ...]) -> NDA
         )
     if data.shape is None or len(data.shape) != len(axes) or data.dtype.kind not in "fiu":
         raise source.error(f'"{name}" is not a numeric array of {len(axes)} dimensions.')
-    if data.size > _MAX_VALUES:
+    if data.size > MAX_VALUES:
         raise source.error(f'"{name}" is too large ({data.shape}); split the clip.')
     values = np.asarray(data[...], dtype=np.float64)
     written = json.loads(data.attrs["dims"]) if "dims" in data.attrs else None

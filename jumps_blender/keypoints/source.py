@@ -25,6 +25,8 @@ MAX_FOLDER_FILES = 200_000
 MAX_JSON_CONTAINERS = 30_000_000
 # A cell takes about 60 bytes, a row about 100 more: 100 000 frames of 50 joints are 15 million.
 MAX_TABLE_CELLS = 20_000_000
+# Of arrays that a file's headings ask for, whatever else it holds: 1.6 GB.
+MAX_VALUES = 200_000_000
 
 # How MP4 and QuickTime go on after their first four bytes, and how other movies begin: AVI, WebM
 # and Matroska, Windows Media, MPEG program streams, Flash, Ogg.
@@ -202,16 +204,17 @@ def _load_json_text(file: Path, text: str) -> Source:
 def _parse_json(file: Path, text: str) -> Any:
     """The value; raises JSONDecodeError for broken JSON and PoseFileError for hostile JSON."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            # Python refuses integers of more than 4300 digits; such a number is read as infinite.
+            return json.loads(text, parse_int=_any_int)
     except RecursionError:
         raise PoseFileError(f"{file}: the JSON is nested too deeply for a pose file.") from None
     except MemoryError:
         raise PoseFileError(f"{file}: does not fit into this machine's memory.") from None
-    except ValueError:
-        # Python refuses integers of more than 4300 digits; such a number is read as infinite.
-        return json.loads(text, parse_int=_any_int)
 
 
 def _any_int(digits: str) -> int | float:

@@ -30,6 +30,9 @@ _AXES = "right-handed, z up, the floor at z = 0"
 _CAMERA_AXES = "right, down, forward"
 _DECIMALS = {"positions": 6, "uncertainty": 6, "contact": 4}  # in JSON
 _PER_METRE = 1000.0  # millimetres, of TRC and C3D
+# Even frames that uneven times are made into: more than these, and so many times their number, come
+# of times in another unit.
+_LONGEST, _MOST_STRETCHED = 10_000, 100
 _EVEN = 1e-3  # seconds that a frame may be away from where its rate has it
 
 
@@ -211,7 +214,13 @@ def _c3d(clip: SpaceClip) -> bytes:
 def _even(clip: SpaceClip) -> NDArray[np.float64]:
     """(F', 28, 3): places at the frame rate's times, for formats that know no others."""
     times = clip.times - clip.times[0]
-    even = np.arange(round(float(times[-1]) * clip.fps) + 1) / clip.fps
+    count = round(float(times[-1]) * clip.fps) + 1
+    if count > max(_LONGEST, _MOST_STRETCHED * len(times)):
+        raise JumpsError(
+            f"{len(times)} frames last {times[-1]:g} s, which {clip.fps:g} frames per second make "
+            f"{count} of; TRC and C3D need even frames: correct the clip's times or frame rate."
+        )
+    even = np.arange(count) / clip.fps
     if len(even) == len(times) and np.abs(even - times).max() < _EVEN:
         return clip.positions
     flat = clip.positions.reshape(len(times), -1)

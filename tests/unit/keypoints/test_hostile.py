@@ -15,7 +15,7 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import read_pose_file, source
 from jumps_blender.keypoints.track import PoseFileError
-from jumps_blender.skeletons import JOINTS
+from jumps_blender.skeletons import JOINT_SETS, JOINTS
 
 from .samples import (
     alphapose_records,
@@ -62,6 +62,10 @@ BYTES = {
     "deep list": (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
     "deep object": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
     "deep unclosed": (b"[" * 1_000_000, "nested too deeply"),
+    "long and deep": (
+        b"[1" + b"0" * 5000 + b"," + b"[" * 100_000 + b"]" * 100_001,
+        "nested too deeply",
+    ),
     "empty list": (b"[]", "no person|not a pose file"),
     "empty object": (b"{}", "not a pose file"),
     "number": (b"[1, 2, 3]", "not a pose file"),
@@ -109,6 +113,10 @@ VALUES: dict[str, tuple[Any, str]] = {
     "no image_id": (_records(lambda r: r[1].pop("image_id") and None), 'has no "image_id"'),
     "image_id a list": (
         _records(lambda r: r[1].update(image_id=[1])),
+        "record 2: a list where a frame number belongs",
+    ),
+    "image_id words and a list": (
+        _records(lambda r: [one.update(image_id="abc") for one in r] and r[1].update(image_id=[1])),
         "record 2: a list where a frame number belongs",
     ),
     "image_id a fraction": (_records(lambda r: r[1].update(image_id=1.5)), "record 2: 1.5"),
@@ -235,6 +243,10 @@ TABLES = {
     ),
     "SLEAP short row": (sleap_csv(2) + "track_0\n", "has only 1 columns"),
     "MediaPipe landmark 33": ("frame,landmark,x,y\n0,33,1,2\n", "'33' is not one of MediaPipe's"),
+    "MediaPipe a long landmark": (
+        "frame,landmark,x,y\n0,00000000099,1,2\n",
+        "'00000000099' is not one of MediaPipe's",
+    ),
     "MediaPipe without a frame": ("frame,landmark,x,y\n,3,1,2\n", "row 2: has no frame number"),
 }
 
@@ -318,6 +330,28 @@ def test_many_people_over_a_long_range_are_refused_before_memory_is_taken(tmp_pa
             keypoints = triplets(person(one, 9, 17))
             records.append({"image_id": frame, "keypoints": keypoints, "idx": one})
     assert "do not fit into memory" in refused(write_json(tmp_path / "a.json", records))
+
+
+def test_headings_that_ask_for_more_than_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each column an individual and a body part of its own: 40 x 40 x 5 x 3 values.
+    names = [f"n{k}" for k in range(40)]
+    parts = [*JOINT_SETS["coco17"].joints[5:], *names[12:]]
+    rows = [
+        "scorer," + ",".join(["s"] * 40),
+        "individuals," + ",".join(names),
+        "bodyparts," + ",".join(parts),
+        "coords," + ",".join(["x"] * 40),
+        *(f"{n}," + ",".join(["1"] * 40) for n in range(5)),
+    ]
+    path = tmp_path / "poses.csv"
+    path.write_text("\n".join(rows) + "\n")
+    monkeypatch.setattr("jumps_blender.keypoints.deeplabcut.MAX_VALUES", 40 * 40 * 5 * 3 - 1)
+    assert "40 individuals with 40 body parts in 5 rows do not fit" in refused(path)
+    path.write_text("frame,landmark,x,y\n0,3,1,2\n1,3,1,2\n")
+    monkeypatch.setattr("jumps_blender.keypoints.mediapipe.MAX_VALUES", 3 * 2 * 33 - 1)
+    assert "2 frames do not fit into memory" in refused(path)
 
 
 def test_a_crowd_in_one_frame_is_refused(tmp_path: Path) -> None:

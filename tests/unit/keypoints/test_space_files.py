@@ -101,6 +101,13 @@ def read_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray, np.ndar
     return header, markers, rows[:, 1], rows[:, 2:].reshape(len(rows), -1, 3)
 
 
+def test_times_in_another_unit_are_refused_before_memory_is_taken(clip, tmp_path: Path) -> None:
+    slow = replace(clip, times=clip.times * 10_000, fps=30.0)
+    with pytest.raises(JumpsError, match="40 frames last 13000 s, which 30 frames per second make"):
+        write_space(slow, tmp_path / "walk.trc")
+    assert not (tmp_path / "walk.trc").exists()
+
+
 def test_trc_is_as_opensim_reads_it(clip: SpaceClip, tmp_path: Path) -> None:
     write_space(clip, tmp_path / "walk.trc")
     header, markers, times, places = read_trc(tmp_path / "walk.trc")

@@ -17,6 +17,7 @@ from jumps_blender.keypoints.missing import (
     missing_from,
     missing_joints,
     sureness,
+    unrest,
 )
 from jumps_blender.keypoints.track import PoseTrack
 from jumps_blender.skeletons import JOINT_SETS, joint_index
@@ -250,3 +251,19 @@ def test_what_a_file_says_comes_back():
     assert missing_from({}) == IMPORTED
     for value in (float("nan"), float("inf"), -1, None, [], {}):
         assert missing_from({"min_confidence": value}) is None
+
+
+@pytest.mark.parametrize("fps", [500.0, 100_000.0])
+def test_frames_however_near_are_looked_at_a_few_at_a_time(fps, monkeypatch):
+    widths = []
+    median = np.nanmedian
+
+    def watched(values, **how):
+        if values.ndim == 3:
+            widths.append(values.shape[-1])
+        return median(values, **how)
+
+    monkeypatch.setattr(np, "nanmedian", watched)
+    for frames in (5, 200):
+        assert np.isfinite(unrest(swaying(frames, fps))).all()
+    assert max(widths) == 65
