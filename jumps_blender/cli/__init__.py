@@ -7,6 +7,7 @@ and exit code 2.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from typing import NoReturn
 
@@ -17,6 +18,9 @@ from . import animate, blender, evaluate, info, install_estimator, upsample, vid
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that the console's code page doesn't have
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     code = 0
     try:

@@ -104,9 +104,10 @@ def add_command(commands: Any) -> None:
 
 def _animate(arguments: argparse.Namespace) -> None:
     outputs = [getattr(arguments, name) for name in _OUTPUTS]
+    read = (arguments.input, arguments.footage, arguments.rig and arguments.rig[0])
     _check_animate(arguments)
     for path, suffixes in zip(outputs, _OUTPUTS.values(), strict=True):
-        check_writable(path, suffixes, arguments.input)
+        check_writable(path, suffixes, *read)
     footage = _open_footage(arguments.footage) if arguments.footage else None
     video = poses_of(arguments)
     if video is not None and footage is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,11 +202,13 @@ def count_from(least: int) -> Callable[[str], int]:
 
 def rig_name(text: str) -> tuple[Path, str]:
     """A .blend and the name of an object in it, empty where none is given."""
-    end = text.lower().rfind(".blend:")
-    path, name = (text, "") if end < 0 else (text[: end + 6], text[end + 7 :])
-    if not path.lower().endswith(".blend"):
+    flags = re.IGNORECASE | re.DOTALL
+    found = re.fullmatch(r"(.*\.blend):(.*)", text, flags) or re.fullmatch(
+        r"(.*\.blend)()", text, flags
+    )
+    if found is None:
         raise argparse.ArgumentTypeError(f"{text} is not a .blend, or FILE.blend:OBJECT")
-    return Path(path), name
+    return Path(found[1]), found[2]
 
 
 def picture_size(text: str) -> tuple[int, int]:

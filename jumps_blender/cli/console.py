@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import JumpsError
 from ..files import writable_file, written_whole
+
+_OPENPOSE = "_keypoints.json"
+_IMAGES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".webp"))
 
 
 @contextmanager
@@ -62,15 +67,20 @@ def check_json(target: str | None, source: Path) -> None:
         check_writable(Path(target), (), source)
 
 
-def check_writable(path: Path | None, suffixes: tuple[str, ...], source: Path) -> None:
-    """Refuse an output path before the work, not after it; no suffixes allow any name."""
+def check_writable(path: Path | None, suffixes: tuple[str, ...], *sources: Path | None) -> None:
+    """Refuse an output path before the work, not after it.
+
+    suffixes: how its name may end; none allow any name
+    sources: what is read, which must not be written over: files, folders, one image of a sequence
+    """
     if path is None:
         return
     if suffixes and path.suffix.lower() not in suffixes:
         raise JumpsError(f"{path}: the name must end in {' or '.join(suffixes)}.")
     target = writable_file(path)
-    if target == Path(os.path.realpath(source)):
-        raise JumpsError(f"{path}: is the input; name another file to write.")
+    for source in filter(None, sources):
+        if _is_of(target, Path(os.path.realpath(source))):
+            raise JumpsError(f"{path}: is read, as {source}; name another file to write.")
     try:
         with tempfile.TemporaryFile(dir=target.parent):
             pass
@@ -78,19 +88,69 @@ def check_writable(path: Path | None, suffixes: tuple[str, ...], source: Path) -
         raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
 
 
+def _is_of(target: Path, source: Path) -> bool:
+    """Whether a file is a source, or a part of it: of an OpenPose folder, of an image sequence."""
+    try:
+        if source.is_dir():
+            return target.parent.samefile(source) and target.name.endswith(_OPENPOSE)
+        if not target.exists():
+            return target == source
+        alike = (re.sub(r"\d+", "0", file.name) for file in (target, source))
+        is_image = source.suffix.lower() in _IMAGES
+        return target.samefile(source) or (
+            is_image and target.parent.samefile(source.parent) and len(set(alike)) == 1
+        )
+    except OSError:
+        return target == source
+
+
 @contextmanager
 def all_or_none(paths: Sequence[Path | None]) -> Iterator[list[Path | None]]:
     """Temporary paths that become ``paths`` together when the block succeeds.
 
-    A disk that fills up at the last file leaves nothing of the first.
+    A disk that fills up at the last file leaves nothing of the first, and where the last one
+    can't be replaced, the first ones are put back.
     """
-    with ExitStack() as stack:
-        temporary = [stack.enter_context(written_whole(path)) if path else None for path in paths]
+    before: dict[Path, Path | None] = {}
+    try:
+        with ExitStack() as stack:
+            temporary = [
+                stack.enter_context(written_whole(path)) if path else None for path in paths
+            ]
+            try:
+                yield temporary
+            except JumpsError as error:
+                message = str(error)
+                for path, stand_in in zip(paths, temporary, strict=True):
+                    if stand_in:
+                        message = message.replace(str(stand_in), str(path))
+                raise JumpsError(message) from error
+            for target in (writable_file(path) for path in paths if path):
+                before[target] = _kept(target)
+    except BaseException:
+        for target, kept in before.items():
+            with suppress(OSError):  # what can't be replaced is as it was
+                if kept is None:
+                    target.unlink(missing_ok=True)
+                else:
+                    kept.replace(target)
+        raise
+    finally:
+        for kept in filter(None, before.values()):
+            kept.unlink(missing_ok=True)
+
+
+def _kept(target: Path) -> Path | None:
+    """Another name for a file's content, beside it; None where there is no such file."""
+    if not target.exists():
+        return None
+    name = target.with_name(f".{target.stem[:40]}-{os.getpid()}{target.suffix}")
+    try:
+        name.unlink(missing_ok=True)
         try:
-            yield temporary
-        except JumpsError as error:
-            message = str(error)
-            for path, stand_in in zip(paths, temporary, strict=True):
-                if stand_in:
-                    message = message.replace(str(stand_in), str(path))
-            raise JumpsError(message) from error
+            name.hardlink_to(target)
+        except OSError:  # not on every file system
+            shutil.copyfile(target, name)
+    except OSError as error:
+        raise JumpsError(f"{target}: cannot be kept aside ({error.strerror}).") from error
+    return name

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from jumps_blender.cli import main
+from jumps_blender.cli.arguments import rig_name
+from jumps_blender.cli.console import all_or_none, check_writable
+from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import choose_person, read_pose_file, read_sequence
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.skeletons import JOINTS
@@ -289,9 +292,85 @@ def test_the_input_is_never_overwritten(tmp_path, capsys):
     link.symlink_to(source)
     for command in (("upsample", source, "-o", source), ("upsample", source, "-o", link)):
         assert run(*command) == 2
-        assert "is the input" in capsys.readouterr().err
+        assert f"is read, as {source}; name another" in capsys.readouterr().err
     assert run("info", source, "--json", source) == 2
     assert source.read_bytes() == EXAMPLE.read_bytes()
+
+
+def test_nothing_else_that_is_read_is_overwritten(tmp_path):
+    movie, shot = tmp_path / "shot.mp4", tmp_path / "shot_0001.png"
+    frames = tmp_path / "openpose"
+    frames.mkdir()
+    kept = [movie, shot, tmp_path / "shot_0002.png", frames / "x_000_keypoints.json"]
+    for path in kept:
+        path.write_text("kept")
+    (tmp_path / "same.mp4").hardlink_to(movie)  # as another name on a disk that ignores case
+
+    poses = tmp_path / "poses.json"
+    for target, source in (
+        (movie, movie),
+        (tmp_path / "same.mp4", movie),
+        (tmp_path / "shot_0002.png", shot),
+        (kept[-1], frames),
+        (frames / "x_001_keypoints.json", frames),
+    ):
+        with pytest.raises(JumpsError, match=f"{target}: is read, as {source}"):
+            check_writable(target, (), poses, source)
+    # What is written beside them, a second time too, is no part of them.
+    (tmp_path / "preview.png").write_text("of before")
+    for target in (tmp_path / "preview.png", tmp_path / "new.png", frames / "facts.json"):
+        check_writable(target, (), poses, movie, shot, frames)
+    assert [path.read_text() for path in kept] == ["kept"] * 4
+
+
+def write_all(paths: list[Path | None]) -> None:
+    with all_or_none(paths) as temporary:
+        for path in filter(None, temporary):
+            path.write_text("after")
+
+
+def test_outputs_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):
+    one, two, new = (tmp_path / name for name in ("one.fbx", "two.bvh", "new.glb"))
+    for path in (one, two):
+        path.write_text("before")
+    replace = Path.replace
+
+    def stubborn(self: Path, target: Path) -> Path:
+        if Path(target) == one and self.read_text() == "after":
+            raise PermissionError(13, "Permission denied")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stubborn)
+    with pytest.raises(JumpsError, match=r"one\.fbx: could not be written"):
+        write_all([one, None, two, new])
+    assert [one.read_text(), two.read_text(), new.exists()] == ["before", "before", False]
+    monkeypatch.undo()
+    write_all([one, None, two, new])
+    assert [path.read_text() for path in (one, two, new)] == ["after"] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.glb", "one.fbx", "two.bvh"]
+
+
+def test_names_that_the_console_cannot_write_are_written_in_numbers(tmp_path):
+    records = json.loads(EXAMPLE.read_text())
+    path = tmp_path / "poses.json"
+    path.write_text(json.dumps([{**record, "idx": "Łukasz"} for record in records[:5]]))
+    command = [sys.executable, "-m", "jumps_blender", "info", path]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252:strict", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert rb"\u0141ukasz" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hero.blend", ("hero.blend", "")),
+        ("a/İşler/hero.BLEND:Rig", ("a/İşler/hero.BLEND", "Rig")),
+        ("a.blend:b.blend:x", ("a.blend:b.blend", "x")),
+    ],
+)
+def test_a_rig_is_named_by_its_file_and_its_object(text, expected):
+    assert rig_name(text) == (Path(expected[0]), expected[1])
 
 
 @pytest.mark.parametrize("extra", [("--json", "-"), ()])
