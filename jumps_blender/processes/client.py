@@ -57,11 +57,13 @@ class Runtime:
     paths: folders with packages that it looks in after its own
     isolated: without the user's own packages (Blender's Python); a Python that the user names
         keeps them
+    choose: how people name another one
     """
 
     python: Path
     paths: tuple[str, ...] = ()
     isolated: bool = True
+    choose: str = "in the add-on's preferences"
 
     def command(self, program: Program) -> list[str]:
         """How a program is started in it."""
@@ -119,7 +121,7 @@ class WorkerJob:
         except (KeyError, TypeError, ValueError) as error:
             self._finished = True
             self._process.kill()
-            raise JumpsError(_gibberish(repr(error))) from error
+            raise JumpsError(_gibberish(repr(error), self._worker.runtime)) from error
         finally:
             if self._finished:
                 self._process.forget(self._number)
@@ -191,6 +193,7 @@ class Worker:
         if self._process is None or not self._process.runs():
             self.close()
             self._process = _Process(
+                self.runtime,
                 [*self.runtime.command(self._program), *self._idle],
                 *self._limits,
                 lost=self._lost,
@@ -217,6 +220,7 @@ class _WorkerEndedError(Exception):
 class _Process:
     """One life of the worker process."""
 
+    runtime: Runtime
     command: Sequence[str]
     start_seconds: float
     silence_seconds: float
@@ -247,8 +251,8 @@ class _Process:
             )
         except (OSError, ValueError) as error:
             raise JumpsError(
-                f"{self.command[0]} cannot be started ({error}); name another Python in the "
-                "add-on's preferences."
+                f"{self.command[0]} cannot be started ({error}); name another Python "
+                f"{self.runtime.choose}."
             ) from error
         self.pid = self._popen.pid
         self._heard_at = time.monotonic()
@@ -303,7 +307,7 @@ class _Process:
             self.kill()
             raise JumpsError(
                 f"The worker process has not answered for {limit:.0f} s and was ended; try again, "
-                "or choose another Python in the add-on's preferences."
+                f"or choose another Python {self.runtime.choose}."
             )
         return messages
 
@@ -381,15 +385,15 @@ class _Process:
         self.kill()
         self._reader.join(timeout=1.0)
         if reason:
-            return _WorkerEndedError(_gibberish(reason))
+            return _WorkerEndedError(_gibberish(reason, self.runtime))
         code = self._popen.returncode
         if self._held_on or (code == 0 and self._greeted):
             return _WorkerEndedError("The worker process has gone.", may_ask_again=True)
         last = f": {self._printed[-1]}" if self._printed else ""
         if not self._greeted:
             return _WorkerEndedError(
-                f"{self.command[0]} ended at once (code {code}){last}; choose another Python in "
-                "the add-on's preferences."
+                f"{self.command[0]} ended at once (code {code}){last}; choose another Python "
+                f"{self.runtime.choose}."
             )
         how = _signal_name(-code) if code is not None and code < 0 else f"code {code}"
         return _WorkerEndedError(
@@ -397,10 +401,10 @@ class _Process:
         )
 
 
-def _gibberish(reason: str) -> str:
+def _gibberish(reason: str, runtime: Runtime) -> str:
     return (
         f"The worker process said what cannot be understood ({reason}) and was ended; try again, "
-        "or choose another Python in the add-on's preferences."
+        f"or choose another Python {runtime.choose}."
     )
 
 

@@ -540,7 +540,9 @@ class _Log:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 full = self.path.is_file() and self.path.stat().st_size > _LOG_BYTES
-                self._file = self.path.open("w" if full else "a", encoding="utf-8")
+                self._file = self.path.open(
+                    "w" if full else "a", encoding="utf-8", errors="backslashreplace"
+                )
             except OSError:
                 self.path = None  # errors must not send people there
         return self

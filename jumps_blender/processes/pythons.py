@@ -106,6 +106,7 @@ def find_python(
     Raises JumpsError with a line on what is needed when none fits, and WorkCancelledError.
     """
     if named is not None:
+        named = Path(shutil.which(named) or named)  # "python3.11" is one on PATH
         python = _ask(named, cancelled)
         if python is not None and python.fits(need):
             return named

@@ -116,7 +116,7 @@ def estimator_runtime(backend: Backend, named: Path | None = None) -> Runtime:
             f"{backend.label} is not installed: run 'jumps install-estimator {backend.name}', or "
             f"name a Python that has it with --python or {PYTHON_VARIABLE}."
         )
-    return Runtime(python)
+    return Runtime(python, isolated=named is None, choose="with --python")
 
 
 def usual_cache() -> Path:

@@ -20,6 +20,7 @@ from ..processes.job import ThreadedJob
 from ..skeletons import JOINT_SETS
 from .backends import BACKENDS, Backend
 from .cache import LIMIT, Cache, changed
+from .model_files import check_models
 
 ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
 LONGEST_SIDE = 1920  # pixels; what 4K shows beyond that helps no estimator
@@ -59,17 +60,7 @@ class EstimateSettings:
             if name not in names:
                 has = f"its models are {', '.join(names)}" if names else "it brings its own"
                 raise JumpsError(f"{backend.label} has no model {name!r}; {has}.")
-        for model in backend.models:
-            path = self.models.get(model.name)
-            if path is None:
-                raise JumpsError(
-                    f"{backend.label} needs a file with its {model.label} ({model.suffix}); "
-                    f"name it as {model.name!r}."
-                )
-            if Path(path).suffix.lower() != model.suffix:
-                raise JumpsError(f"{path}: a {model.label} is a {model.suffix} file.")
-            if not Path(path).is_file():
-                raise JumpsError(f"{path}: there is no such file.")
+        check_models(backend, {name: Path(path) for name, path in self.models.items()})
         stop = math.inf if self.stop is None else self.stop
         if not 0 <= self.start < math.inf or math.isnan(stop) or stop <= self.start:
             raise JumpsError(
@@ -206,8 +197,6 @@ class EstimateJob:
 
     def _ask(self) -> None:
         self._cache.trim(but=self._cache.part(self._key))
-        with suppress(OSError):
-            self._written.unlink(missing_ok=True)
         self._asked = self._worker.request(
             "estimate",
             video=str(self._video),

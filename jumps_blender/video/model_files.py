@@ -55,7 +55,10 @@ def check_models(backend: Backend, paths: dict[str, Path]) -> None:
     """
     for model in backend.models:
         if model.name not in paths:
-            raise JumpsError(f"{backend.label} needs the {model.label}: a file ({model.suffix}).")
+            raise JumpsError(
+                f"{backend.label} needs the {model.label}: a file ({model.suffix}), named as "
+                f"{model.name!r}."
+            )
         path = paths[model.name]
         problem = model_problem(model, path) or _beginning_problem(model, path)
         if problem is not None:

@@ -80,6 +80,9 @@ def test_the_named_one_is_taken_or_refused(machine, tmp_path):
     named = fake(tmp_path / "named", "3.9.2")
     assert find_python(NEED, named=named, own=own) == named
 
+    # By its name alone, it is looked for where the shell does.
+    assert find_python(NEED, named=Path("python3.12"), own=own) == folder / "python3.12"
+
     more = "and MediaPipe Pose needs Python 3.9 to 3.12; name another one with --python, or none"
     for version in ("3.13.0", "3.8.18", "2.7.18", "4.10.0"):
         other = fake(tmp_path / version, version)

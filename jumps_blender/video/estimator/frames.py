@@ -150,7 +150,7 @@ class Video:
     def _decoded(
         self, start: float, stop: float | None, step: int, longest: int, first: int
     ) -> Iterator[Frame]:
-        index, zero = -1, None
+        index, zero, begun = -1, None, False
         while self._capture.grab():
             index += 1
             stamp = self._number(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -161,7 +161,9 @@ class Video:
             # A hair of room: 0.1 s is meant to be the fourth frame at 30 per second.
             if stop is not None and about > stop - 1e-4:
                 return
-            if about < start - 1e-4 or index % step:
+            # Joined streams begin their times anew: what follows the start is wanted all the same.
+            begun = begun or about >= start - 1e-4
+            if not begun or index % step:
                 continue
             if index < first:
                 yield Frame(index, time, None)

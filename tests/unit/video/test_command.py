@@ -84,7 +84,10 @@ def test_info_of_a_video_says_what_to_do(tmp_path, capsys):
     ("arguments", "words"),
     [
         (("--python", "nowhere"), "there is no such Python"),
-        (("--backend", "rtmpose"), "needs a file with its Person Detector (.onnx)"),
+        (
+            ("--backend", "rtmpose"),
+            "Person Detector: a file (.onnx), named as 'detector'",
+        ),
         (("--model", "pose"), "pose is not NAME=FILE"),
         (("--model", "a=b", "--model", "a=c"), "--model a is given twice"),
         (("--step", "0"), "not a whole number from 1"),

@@ -123,6 +123,31 @@ def test_range_and_step_choose_frames(film, estimate):
     assert np.allclose(track.positions[seen, 0, 0], np.arange(6, 24, 2)[seen])
 
 
+def test_what_follows_the_start_is_taken_where_times_begin_anew(film, estimate):
+    times = [*(n / 30 for n in range(20)), *((n + 1) / 30 for n in range(20))]
+    job = estimate(film(frames=40, times=times), start=0.3)
+    drain(job)
+    poses = read_pose_file(job.poses)
+    assert poses.frame_count == 31  # frames 9 to 39
+    (track,) = poses.tracks
+    seen = track.confidence[:, 0] > 0
+    assert np.allclose(track.positions[seen, 0, 0], np.arange(9, 40)[seen])
+
+
+def test_what_another_run_has_just_written_stays(film, estimate, tmp_path):
+    job = estimate(film())
+    while not list((tmp_path / "cache").glob("*.part")):
+        assert not job.poll(0.05)
+    written = next((tmp_path / "cache").glob("*.part")).with_suffix(".written")
+    drain(job)
+    job.poses.unlink()
+    written.write_bytes(b"of another run, which is about to take it over")
+    again = estimate(film())
+    while again.status == "Looking at the video":
+        assert not again.poll(0.05)
+    assert written.exists()
+
+
 def test_large_pictures_are_scaled_down_and_places_are_not(film, estimate):
     job = estimate(film(size=(640, 480), frames=5), longest_side=64)
     drain(job)
@@ -192,7 +217,7 @@ def test_a_video_that_changes_meanwhile_is_said(film, estimate, tmp_path):
 
 def test_several_people_by_the_landmarker(film, estimate, tmp_path):
     model = tmp_path / "pose.task"
-    model.write_bytes(b"task")
+    model.write_bytes(b"PK\x03\x04task")
     job = estimate(film(frames=8), backend="mediapipe-task", models={"landmarker": model}, people=2)
     drain(job)
     poses = read_pose_file(job.poses)
@@ -283,7 +308,10 @@ def test_names_of_any_kind(film, estimate, tmp_path):
     [
         ({"backend": "openpose"}, "choose one of mediapipe, rtmpose, mediapipe-task"),
         ({"models": {"x": Path("y")}}, "has no model 'x'; it brings its own"),
-        ({"backend": "rtmpose"}, r"needs a file with its Person Detector \(.onnx\)"),
+        (
+            {"backend": "rtmpose"},
+            r"Person Detector: a file \(.onnx\), named as 'detector'",
+        ),
         ({"start": 2.0, "stop": 1.0}, "no frame from 2 s to 1 s"),
         ({"start": float("nan")}, "no frame from nan s"),
         ({"start": -1.0}, "no frame from -1 s"),
