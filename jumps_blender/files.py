@@ -1,4 +1,4 @@
-"""Output files that are whole or not there at all."""
+"""Paths that can be shown, and output files that are whole or not there at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import JumpsError
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as it can be shown, and kept by Blender: names that are not UTF-8 cannot."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def writable_file(path: str | os.PathLike[str]) -> Path:

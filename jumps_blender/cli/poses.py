@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import JumpsError
+from ..files import printable
 from ..keypoints import choose_person, read_pose_file
 from ..keypoints.pose_file import PoseFile
 from ..keypoints.sequence import JointState, PoseSequence
@@ -87,7 +87,7 @@ def run_engine(
     pose_file = read(arguments, footage)
     track = choose_person(pose_file, arguments.person)
     if video is not None:
-        track = replace(track, source=os.fsencode(video).decode("utf-8", "replace"))
+        track = replace(track, source=printable(video))
     if arguments.person is None and len(pose_file.tracks) > 1:
         say(
             f"{len(pose_file.tracks)} people; taking {track.person}, the most observed "

@@ -90,8 +90,7 @@ class Detected:
     @cached_property
     def _common(self) -> tuple[NDArray[np.float32], ...]:
         """Confidence, ``inside`` and ``unrest`` of those of the 12 common joints that there are."""
-        given = self.track.joint_set.target_sources()
-        columns = [given[joint][0] for joint in COMMON12 if joint in given]
+        columns = self.track.joint_set.common_columns()
         return tuple(x[:, columns] for x in (self.track.confidence, self.inside, self.unrest))
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..skeletons import COMMON12, JointSet, joint_set_from_names
+from ..skeletons import JointSet, joint_set_from_names
 from .missing import Missing
 from .source import Source, brief, listing, number_in_name, numbers
 
@@ -200,7 +200,7 @@ def named_joint_set(source: Source, name: str, joints: Sequence[str]) -> JointSe
             f"the joint {brief(twice)} is there twice; give each joint its own name."
         )
     joint_set = joint_set_from_names(name, joints)
-    known = len(set(joint_set.target_sources()) & set(COMMON12))
+    known = len(joint_set.common_columns())
     if known < 4:
         raise source.error(
             f"only {known} of the 12 joints shoulder, elbow, wrist, hip, knee and ankle, left and "

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..skeletons import COMMON12
-
 if TYPE_CHECKING:
     from .track import PoseTrack
 
@@ -115,8 +113,7 @@ def unrest(track: PoseTrack) -> NDArray[np.float32]:
     0 also where it shakes less or nothing can be told: stretches that are too short tell nothing.
     """
     shakes = _shaking(track)
-    given = track.joint_set.target_sources()
-    common = [given[joint][0] for joint in COMMON12 if joint in given]
+    common = track.joint_set.common_columns()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # frames without a body
         body = np.nanmedian(shakes[:, common], axis=1, keepdims=True)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
-from ..skeletons import COMMON12, JointSet
+from ..files import printable
+from ..skeletons import JointSet
 from . import alphapose, coco, deeplabcut, jumps, mediapipe, mmpose, openpose, sleap, tracking
 from .detections import MAX_PIXEL, Detections, to_pixels
 from .missing import Missing
@@ -344,9 +345,7 @@ def _tracks(
             f"{len(chunks)} people over {stated[1] - stated[0] + 1} frames with "
             f"{joints} joints do not fit into memory; split the clip."
         )
-    given = found.joint_set.target_sources()
-    common = [given[joint][0] for joint in COMMON12 if joint in given]
-    seen = (found.confidence > 0)[:, common].sum(axis=1)
+    seen = (found.confidence > 0)[:, found.joint_set.common_columns()].sum(axis=1)
     all_times = _times(found, stated)
     tracks = []
     for chunk, (first, last) in zip(chunks, ranges, strict=True):
@@ -366,8 +365,7 @@ def _tracks(
             fps=found.fps,
             image_size=found.image_size,
             person=names[labels[chunk[0]]],
-            # A name that is not UTF-8 cannot be shown, nor kept by Blender, as Python holds it.
-            source=os.fsencode(source.path).decode("utf-8", "replace"),
+            source=printable(source.path),
             format=format_name,
             missing=found.missing,
         )

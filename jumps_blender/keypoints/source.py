@@ -30,7 +30,7 @@ MAX_VALUES = 200_000_000
 
 # How MP4 and QuickTime go on after their first four bytes, and how other movies begin: AVI, WebM
 # and Matroska, Windows Media, MPEG program streams, Flash, Ogg.
-_MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _MOVIE_BEGINNINGS = (
     *(b"RIFF", b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
     *(b"FLV\x01", b"OggS"),
@@ -127,7 +127,7 @@ def is_video(path: str | os.PathLike[str]) -> bool:
 
 
 def _begins_as_video(head: bytes) -> bool:
-    return head[4:8] in _MOVIE_ATOMS or head.startswith(_MOVIE_BEGINNINGS)
+    return head[4:8] in MOVIE_ATOMS or head.startswith(_MOVIE_BEGINNINGS)
 
 
 def _status(file: Path) -> os.stat_result:

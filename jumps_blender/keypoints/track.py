@@ -54,9 +54,7 @@ class PoseTrack:
     @property
     def observed_joint_frames(self) -> int:
         """How many of the 12 common joints were found, summed over the frames."""
-        given = self.joint_set.target_sources()
-        columns = [given[joint][0] for joint in COMMON12 if joint in given]
-        return int(np.count_nonzero(self.present[:, columns]))
+        return int(np.count_nonzero(self.present[:, self.joint_set.common_columns()]))
 
     @property
     def missing_share(self) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
-import os
 import queue
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 from .. import __version__
 from ..errors import JumpsError, WorkCancelledError
 from .messages import Arrays, BrokenMessageError, CutOffError, read_message, write_message
+from .programs import other_pythons
 
 START_SECONDS = 60.0  # until the worker's first word; a cold disk takes a while
 SILENCE_SECONDS = 60.0  # without a word; as long as it computes, it says that it is alive
@@ -236,8 +236,6 @@ class _Process:
     _held_on: bool = False  # was killed because it didn't let go of a cancelled request
 
     def __post_init__(self) -> None:
-        # What Blender's start has set for its own Python would mislead another one.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         quiet = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         lower = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         try:
@@ -246,7 +244,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env=other_pythons(),
                 creationflags=quiet | lower,
             )
         except (OSError, ValueError) as error:

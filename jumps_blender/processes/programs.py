@@ -276,11 +276,7 @@ class Programs:
 
     def _variables(self, environment: Path) -> dict[str, str]:
         """The environment variables for what is run."""
-        variables = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.upper().startswith("PYTHON") and name.upper() not in _MISLEADING
-        }
+        variables = {n: v for n, v in other_pythons().items() if n.upper() not in _MISLEADING}
         if self._wheels is not None:
             # The folder alone: no links and no constraints from anywhere else.
             variables = {n: v for n, v in variables.items() if not n.upper().startswith("PIP_")}
@@ -302,6 +298,11 @@ class Programs:
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise WorkCancelledError
+
+
+def other_pythons() -> dict[str, str]:
+    """This process' variables without those for its own Python, which would mislead another one."""
+    return {n: v for n, v in os.environ.items() if not n.upper().startswith("PYTHON")}
 
 
 def start_group(command: list[str], **options: Any) -> subprocess.Popen:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import JumpsError, WorkCancelledError
-from .programs import end_group, start_group
+from .programs import end_group, other_pythons, start_group
 
 Version = tuple[int, int]
 
@@ -277,9 +277,8 @@ def _answer(command: list[str], cancelled: Callable[[], bool]) -> str:
 
     Raises WorkCancelledError; the program has ended then, too.
     """
-    variables = {k: v for k, v in os.environ.items() if not k.upper().startswith("PYTHON")}
     try:
-        process = start_group(command, stderr=subprocess.DEVNULL, env=variables)
+        process = start_group(command, stderr=subprocess.DEVNULL, env=other_pythons())
     except (OSError, ValueError):
         return ""
     printed: list[bytes] = []

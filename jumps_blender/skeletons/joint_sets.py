@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .target28 import JOINTS
+from .target28 import COMMON12, JOINTS
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class JointSet:
             JOINTS.index(target): tuple(self.joints.index(source) for source in sources)
             for target, sources in self.to_target.items()
         }
+
+    def common_columns(self) -> list[int]:
+        """Those of its joints that are the 12 common ones, or the first source of each."""
+        given = self.target_sources()
+        return [given[joint][0] for joint in COMMON12 if joint in given]
 
 
 _LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")

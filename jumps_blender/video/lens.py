@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..keypoints.source import MOVIE_ATOMS
+
 _APPLE_KEY = b"com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _EXIF_POINTER, _FOCAL_35MM = 0x8769, 0xA405
 # How QuickTime names the types of numbers ("Well-known types").
@@ -64,7 +66,7 @@ def _of_file(file: BinaryIO) -> float | None:
         return _of_png(file)
     if start[:4] in (b"II*\0", b"MM\0*"):
         return _of_tiff(file)
-    if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
+    if start[4:8] in MOVIE_ATOMS:
         return _of_movie(file)
     return None
 
