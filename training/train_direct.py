@@ -24,7 +24,7 @@ MISSING16 = [joint for joint in range(28) if joint not in COMMON12]
 
 @dataclass(frozen=True)
 class TrainSettings(LoopSettings):
-    """How the network is trained; the defaults are those of the committed weights."""
+    """How a new network is trained."""
 
     steps: int = 9000
     optimizer: str = "muon"
