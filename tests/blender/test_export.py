@@ -189,6 +189,34 @@ def test_other_formats_come_back_as_they_were(
     assert tuple(action.curve_frame_range) == pytest.approx((shifted[0], shifted[-1]), abs=1e-2)
 
 
+@pytest.mark.parametrize("start", [0, -10])
+@pytest.mark.parametrize(
+    ("name", "begins", "importer"),
+    [
+        # FBX's importers put time 0 at frame 1, and Blender's BVH importer its first frame.
+        pytest.param("walk.fbx", 1, IMPORTERS[0].values[0], id="import_scene"),
+        pytest.param("walk.fbx", 1, IMPORTERS[1].values[0], id="wm"),
+        pytest.param("walk.glb", 0, lambda path: bpy.ops.import_scene.gltf(filepath=str(path))),
+        pytest.param("walk.usdc", 0, lambda path: bpy.ops.wm.usd_import(filepath=str(path))),
+        pytest.param("walk.bvh", 1, import_bvh),
+    ],
+)
+def test_motion_that_begins_before_frame_1_is_whole(
+    name: str, begins: int, importer: Importer, start: int, tmp_path: Path
+) -> None:
+    result = create_result(bpy.context, walker(20, fps=24.0), start_frame=start)
+    assert result.frame_range == (start, start + 19)
+    expected = joints_in_world(result.armature, range(start, start + 20))
+    export_motion(result, tmp_path / name, name.split(".")[1][:3])
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    importer(tmp_path / name)
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    (action,) = bpy.data.actions
+    assert tuple(action.curve_frame_range) == pytest.approx((begins, begins + 19), abs=1e-2)
+    found = joints_in_world(armature, range(begins, begins + 20))
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
 def test_in_place(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(46))
     frames = range(result.frame_range[0], result.frame_range[1] + 1)
