@@ -115,7 +115,8 @@ def sample_steps(
     following: as the bones follow the empties, whatever is baked
     piece: frames in each piece, 0 for some hundredths of a second's work
 
-    Raises JumpsError when the armature is deleted, edited or put to rest between two pieces.
+    Raises JumpsError when the armature is deleted, edited or put to rest between two pieces, and,
+    unless it is ``following``, while it is disabled in viewports.
     """
     # Each piece evaluates the scene anew, which takes longer for longer clips.
     size = piece or max(_PIECE, len(frames) // 256)
@@ -125,6 +126,9 @@ def sample_steps(
     for start in range(0, len(frames), size):
         rows = slice(start, start + size)
         found = posed_armature(uid, names)
+        if found.hide_viewport and not following:
+            # What is hidden isn't evaluated.
+            raise JumpsError(f"{found.name} is disabled in viewports and doesn't move; enable it.")
         with _following(found) if following else nullcontext(found) as shown:
             matrices[rows], world[rows] = sample_pose(shown, frames[rows])
         yield 0.9 * min(start + size, len(frames)) / len(frames)

@@ -117,8 +117,6 @@ def take_of(source: Result | Object) -> Take:
         pelvis = next(bone.name for bone in armature.pose.bones if bone.parent is None)
         pointed = bool(source.lifter) and not is_baked(source)
         return Take(armature, source.root.name, source.frame_range, (pelvis,), False, pointed)
-    if source.hide_viewport:
-        raise JumpsError(f"{source.name} is disabled in viewports and doesn't move; enable it.")
     frames, action = _retargeted(source)
     return Take(source, action.name, frames, _moved(source, action), True, False)
 

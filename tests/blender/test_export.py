@@ -217,6 +217,22 @@ def test_motion_that_begins_before_frame_1_is_whole(
     assert found == pytest.approx(expected, abs=1e-3)
 
 
+def test_a_disabled_armature_is_a_message(tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(20), space=space_of(20))
+    result.armature.hide_viewport = True
+    for name in ("a.fbx", "a.json"):
+        with pytest.raises(JumpsError, match="Armature is disabled in viewports and doesn't move"):
+            export_motion(result, tmp_path / name, name.split(".")[1])
+    assert list(tmp_path.iterdir()) == []
+    # The eye in the outliner is nothing that playback heeds.
+    result.armature.hide_viewport = False
+    result.armature.hide_set(True)
+    export_motion(result, tmp_path / "a.json", "json")
+    positions = np.array(json.loads((tmp_path / "a.json").read_text())["positions"])
+    frames = range(1, result.frame_range[1] + 1)
+    assert positions == pytest.approx(joints_in_world(result.armature, frames), abs=1e-5)
+
+
 def test_in_place(tmp_path: Path) -> None:
     result = create_result(bpy.context, walker(46))
     frames = range(result.frame_range[0], result.frame_range[1] + 1)

@@ -128,6 +128,10 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
         retarget(result, result.armature, mapped)
     with pytest.raises(JumpsError, match="is no rig of yours"):
         retarget(result, result.root, mapped)
+    result.armature.hide_viewport = True
+    with pytest.raises(JumpsError, match="Armature is disabled in viewports and doesn't move"):
+        retarget(result, rig, mapped)
+    result.armature.hide_viewport = False
     flat = create_result(bpy.context, replace(picture(20), person="2"))
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
