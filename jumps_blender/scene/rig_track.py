@@ -12,7 +12,7 @@ from bpy.utils import escape_identifier
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
-from .keyframes import write_curve
+from .keyframes import check_tweak_mode, push_down, write_curve
 from .rig_trial import Switches
 
 
@@ -101,8 +101,10 @@ def _write_rotation(
 def put_on_track(target: Object, action: Action, name: str, first: int) -> None:
     """The action on a new track on top; what was active goes on a track below it.
 
-    What the same result, or one that it replaced, was retargeted to before goes away.
+    What the same result, or one that it replaced, was retargeted to before goes away. Raises
+    JumpsError in tweak mode.
     """
+    check_tweak_mode(target)
     animation = target.animation_data_create()
     for track in list(animation.nla_tracks):
         if is_ours(track, action["jumps_lineage"]):
@@ -111,14 +113,7 @@ def put_on_track(target: Object, action: Action, name: str, first: int) -> None:
             for each in old:
                 if not each.users:
                     bpy.data.actions.remove(each)
-    before = animation.action
-    if before is not None:
-        slot = animation.action_slot
-        kept = animation.nla_tracks.new()
-        kept.name = before.name
-        strip = kept.strips.new(before.name, int(before.frame_range[0]), before)
-        strip.action_slot = slot
-        animation.action = None
+    push_down(animation)
     track = animation.nla_tracks.new()
     track.name = name
     strip = track.strips.new(name, first, action)

@@ -9,6 +9,7 @@ from mathutils import Euler
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.scene.bake import finished
+from jumps_blender.scene.keyframes import channelbag_for, write_curve
 from jumps_blender.scene.orientation import body_frames
 from jumps_blender.scene.result import create_result
 from jumps_blender.scene.retarget import retarget, retarget_steps
@@ -91,6 +92,51 @@ def test_what_was_there_is_kept_on_a_track_below(result) -> None:
     again = retarget(result, rig, mapped)
     assert [track.strips[0].action for track in tracks] == [before, again]
     assert len(bpy.data.actions) == 3
+
+
+def test_what_was_there_plays_as_before(result) -> None:
+    """An additive action whose slot shares it, at half its strength, over a track."""
+    rig, mapped = make_rig(REST, {})
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    sword = rig.data.edit_bones.new("sword")
+    sword.head, sword.tail = (1, 0, 0), (1, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    path = rig.pose.bones["sword"].path_from_id("location")
+    other = bpy.data.objects.new("Other", None)
+    below, action = bpy.data.actions.new("Below"), bpy.data.actions.new("Both")
+    write_curve(channelbag_for(below, rig), path, 0, np.array([1.0]), np.array([2.0]))
+    rig.animation_data.nla_tracks.new().strips.new("Below", 1, below)
+    write_curve(channelbag_for(action, other), "location", 0, np.array([-50.0, 99]), np.eye(2)[0])
+    frames = np.array([5.5, 20.25])
+    write_curve(channelbag_for(action, rig), path, 0, frames, np.array([1.0, 3.0]))
+    rig.name = "Renamed"  # so that Blender doesn't find the slot by its name
+    animation = rig.animation_data
+    animation.action_blend_type, animation.action_influence = "ADD", 0.5
+    seen = np.array([1, 6, 13, 20, 24])
+    before = heads(rig, ["sword"], seen)
+    assert before[:, 0, 0] == pytest.approx([3.5, 3.534, 4.008, 4.483, 4.5], abs=1e-3)
+    retarget(result, rig, mapped)
+    assert heads(rig, ["sword"], seen) == pytest.approx(before, abs=1e-5)
+    strip = animation.nla_tracks[1].strips[0]
+    assert (strip.action, strip.action_slot) == (action, action.slots[1])
+    assert (strip.frame_start, strip.frame_end) == (5.5, 20.25)
+
+
+def test_a_track_that_would_not_play_is_a_message(result) -> None:
+    rig, mapped = make_rig(REST, {})
+    rig.animation_data_create().use_nla = False
+    with pytest.raises(JumpsError, match="Rig's animation strips are disabled"):
+        retarget(result, rig, mapped)
+    rig.animation_data.use_nla = True
+    track = rig.animation_data.nla_tracks.new()
+    track.name, track.is_solo = "Idle", True
+    with pytest.raises(JumpsError, match="Rig: only the track Idle plays, because it is soloed"):
+        retarget(result, rig, mapped)
+    track.is_solo = False
+    retarget(result, rig, mapped)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(heads(rig, BONES, FRAMES) - expected, axis=-1).max() < 0.01
 
 
 def test_bones_that_are_not_mapped_go_along(result) -> None:
