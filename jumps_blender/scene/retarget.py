@@ -207,7 +207,8 @@ def retarget_steps(
             write_keys(action, target.pose.bones[each], frames, key)
             yield 0.9 + 0.1 * done / len(keys)
         target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
-        write_still(target, action, frames[:1], held, switches)
+        turned = [name for name, key in keys.items() if key.location is None]
+        write_still(target, action, frames[:1], turned, held, switches)
         put_on_track(target, action, name, first)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:

@@ -45,11 +45,17 @@ def write_still(
     target: Object,
     action: Action,
     first: NDArray[np.integer],
+    turned: Iterable[str],
     held: Iterable[str],
     switches: Switches,
 ) -> None:
-    """One key each: bones that are held at rest, and settings of the rig."""
+    """One key each: the places of bones that are only turned, which the pose or tracks below might
+    have moved; bones that are held at rest; and settings of the rig."""
     channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    for name in turned:
+        bone = target.pose.bones[name]
+        if not bone.bone.use_connect:  # or nothing moves it
+            _write_location(channelbag, bone, first, np.zeros((1, 3)))
     for name in held:
         bone = target.pose.bones[name]
         _write_location(channelbag, bone, first, np.zeros((1, 3)))

@@ -123,6 +123,24 @@ def test_what_was_there_plays_as_before(result) -> None:
     assert (strip.frame_start, strip.frame_end) == (5.5, 20.25)
 
 
+@pytest.mark.parametrize("how", ["by hand", "on a track below"])
+def test_bones_that_are_only_turned_keep_their_place(result, how: str) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    for name in ("l_clavicle", "r_thigh", "spine2"):
+        bone = rig.pose.bones[name]
+        bone.location = (0.1, 0.2, -0.1)
+        if how != "by hand":
+            bone.keyframe_insert("location", frame=3)
+            bone.location = (0, 0, 0)
+    action = retarget(result, rig, mapped)
+    assert np.linalg.norm(heads(rig, BONES, FRAMES) - expected, axis=-1).max() < 0.01
+    bag = action.layers[0].strips[0].channelbag(action.slots[0])
+    moved = {curve.data_path for curve in bag.fcurves if len(curve.keyframe_points) > 1}
+    placed = {path for path in moved if path.endswith("location")}
+    assert placed == {rig.pose.bones["hips"].path_from_id("location")}
+
+
 def test_a_track_that_would_not_play_is_a_message(result) -> None:
     rig, mapped = make_rig(REST, {})
     rig.animation_data_create().use_nla = False
