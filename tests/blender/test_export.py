@@ -12,10 +12,11 @@ from mathutils import Vector
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import SpaceSequence
 from jumps_blender.scene.animate import animate
-from jumps_blender.scene.bake import bake
+from jumps_blender.scene.bake import bake, finished, sample_pose
 from jumps_blender.scene.export import export_motion, save_blend
+from jumps_blender.scene.keyframes import push_down
 from jumps_blender.scene.result import Result, create_result, plane_of
-from jumps_blender.scene.stage import Options
+from jumps_blender.scene.stage import Options, sample_motion, take_of
 from jumps_blender.skeletons import JOINTS
 
 from ..walking import HELD_JOINTS, camera
@@ -215,6 +216,20 @@ def test_motion_that_begins_before_frame_1_is_whole(
     assert tuple(action.curve_frame_range) == pytest.approx((begins, begins + 19), abs=1e-2)
     found = joints_in_world(armature, range(begins, begins + 20))
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_lifted_bake_keeps_its_twists_on_whatever_track() -> None:
+    result = create_result(bpy.context, walker(20, fps=24.0), space=space_of(20))
+    action = bake(result)
+    path = result.armature.pose.bones["head"].path_from_id("rotation_quaternion")
+    bag = action.layers[0].strips[0].channelbags[0]
+    for index, value in enumerate((0.0, 0.0, 1.0, 0.0)):  # half a turn about itself
+        bag.fcurves.find(path, index=index).keyframe_points[4].co.y = value
+    shown, _ = sample_pose(result.armature, np.arange(1, 21))
+    push_down(result.armature.animation_data)
+    take = take_of(result)
+    motion = finished(sample_motion(bpy.context.scene, take, Options()), None)
+    assert motion.matrices == pytest.approx(shown, abs=1e-5)
 
 
 def test_a_disabled_armature_is_a_message(tmp_path: Path) -> None:
