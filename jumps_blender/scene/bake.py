@@ -8,13 +8,20 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Action, Object, PoseBone, Scene
+from bpy.types import Action, Constraint, Object, PoseBone, Scene
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..skeletons import JOINTS
 from .armature import FOLLOWS_DIRECTION, FOLLOWS_POSITION
-from .keyframes import assign, new_channelbag, write_curve
+from .keyframes import (
+    assign,
+    check_tweak_mode,
+    clear_motion,
+    new_channelbag,
+    push_down,
+    write_curve,
+)
 from .orientation import orientations
 from .result import Result, by_uid
 
@@ -31,7 +38,8 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
 
     Afterwards the armature has an action of its own with location and rotation keys on every whole
     scene frame of the clip, and its constraints are muted. Baking again follows the empties again
-    and gives the same action anew. Raises JumpsError when the result lacks objects.
+    and gives the same action anew. An action of the user's goes on a track below. Raises JumpsError
+    when the result lacks objects, and in tweak mode.
     """
     return bpy.data.actions[finished(bake_steps(result, piece=_ALL), progress)]
 
@@ -45,6 +53,7 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
     delete anything: JumpsError when the armature is gone.
     """
     uid, result_id, is_lifted = result.armature.session_uid, result.id, bool(result.lifter)
+    check_tweak_mode(result.armature)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     matrices, _ = yield from sample_steps(result.armature, frames, following=True, piece=piece)
@@ -59,12 +68,17 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
         for share in _keyed_steps(action_uid, uid, frames, matrices):
             yield 0.9 + 0.1 * share
         armature, action = by_uid(bpy.data.objects, uid), by_uid(bpy.data.actions, action_uid)
+        check_tweak_mode(armature)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
             bpy.data.actions.remove(left)
         raise
     animation = armature.animation_data_create()
     previous = animation.action
+    if previous is not None and previous.get("jumps_result") != result_id:
+        push_down(animation)
+        animation.action_blend_type, animation.action_extrapolation = "REPLACE", "HOLD"
+        animation.action_influence = 1.0
     assign(action, armature)
     _use_quaternions(armature)
     _mute(armature, True)
@@ -76,11 +90,10 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
 
 
 def is_baked(result: Result) -> bool:
-    """Whether the armature has bone keys of a bake; False where it is gone."""
+    """Whether nothing holds the armature's bones to the empties any more, wherever the user has
+    put the bake's keys since; False where it is gone."""
     armature = result.find("armature")
-    animation = armature.animation_data if armature is not None else None
-    action = animation.action if animation is not None else None
-    return action is not None and action.get("jumps_result") == result.id
+    return armature is not None and all(constraint.mute for constraint in _holding(armature))
 
 
 def sample_pose(
@@ -115,7 +128,8 @@ def sample_steps(
     following: as the bones follow the empties, whatever is baked
     piece: frames in each piece, 0 for some hundredths of a second's work
 
-    Raises JumpsError when the armature is deleted, edited or put to rest between two pieces.
+    Raises JumpsError when the armature is deleted, edited or put to rest between two pieces, and,
+    unless it is ``following``, while it is disabled in viewports.
     """
     # Each piece evaluates the scene anew, which takes longer for longer clips.
     size = piece or max(_PIECE, len(frames) // 256)
@@ -125,6 +139,9 @@ def sample_steps(
     for start in range(0, len(frames), size):
         rows = slice(start, start + size)
         found = posed_armature(uid, names)
+        if found.hide_viewport and not following:
+            # What is hidden isn't evaluated.
+            raise JumpsError(f"{found.name} is disabled in viewports and doesn't move; enable it.")
         with _following(found) if following else nullcontext(found) as shown:
             matrices[rows], world[rows] = sample_pose(shown, frames[rows])
         yield 0.9 * min(start + size, len(frames)) / len(frames)
@@ -148,8 +165,7 @@ def _following(armature: Object) -> Iterator[Object]:
     """A copy of the armature that follows the empties, whatever is baked on the armature."""
     double = armature.copy()
     try:
-        if double.animation_data is not None:
-            double.animation_data.action = None
+        clear_motion(double)
         double.hide_viewport = False  # what is hidden isn't evaluated
         _mute(double, False)
         for bone in double.pose.bones:
@@ -356,7 +372,12 @@ def continuous(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _mute(armature: Object, mute: bool) -> None:
     """Mute or unmute what holds the bones to the empties."""
+    for constraint in _holding(armature):
+        constraint.mute = mute
+
+
+def _holding(armature: Object) -> Iterator[Constraint]:
     for bone in armature.pose.bones:
         for constraint in bone.constraints:
             if constraint.name in (FOLLOWS_DIRECTION, FOLLOWS_POSITION):
-                constraint.mute = mute
+                yield constraint

@@ -7,6 +7,7 @@ with uneven frame rates by their times.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,7 @@ from ..keypoints.sequence import PoseSequence
 from ..keypoints.space import SpaceSequence
 from ..video.lens import focal_mm
 from ..video.motion import WIDTH, CameraMotion, camera_motion, moments, person_boxes
-from .keyframes import channelbag_for, write_curve
+from .keyframes import MAX_FRAME, channelbag_for, write_curve
 
 _HELD_BYTES = 2**26  # of pictures that are decoded and not freed yet
 _OFFSET = "background_images[0].image_user.frame_offset"
@@ -194,10 +195,15 @@ def show_behind(
     user.frame_offset = footage.first - 1
     rate = (footage.fps or fps) / scene_fps
     if footage.frames > 1 and abs(rate - 1) * footage.frames > 0.5:
-        # Blender shows one frame of a movie for one of the scene: skip, or wait.
+        # Blender shows one frame of a movie for one of the scene: skip, or wait. It counts no
+        # farther than to frame_duration, and only then adds the offset.
+        counted = max(footage.frames, math.ceil(footage.frames / rate))
+        user.frame_duration = min(counted, MAX_FRAME)
         frames = np.arange(start_frame, max(end_frame, start_frame) + 1)
-        passed = frames - start_frame
-        offsets = footage.first - 1 + np.round(passed * rate) - passed
+        passed = np.minimum(frames - start_frame, user.frame_duration - 1)
+        # Halves go up, so that each frame of a 30 fps movie is shown for two of 60.
+        wanted = np.minimum(np.floor(passed * rate + 0.5), footage.frames - 1)
+        offsets = footage.first - 1 + wanted - passed
         action = bpy.data.actions.new("JUMPS")
         bag = channelbag_for(action, camera)
         write_curve(bag, _OFFSET, 0, frames.astype(float), offsets, "CONSTANT")

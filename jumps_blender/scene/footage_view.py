@@ -42,7 +42,8 @@ class Clip:
     """What is seen of a clip, and when.
 
     preview: the clip's; None before it is upsampled, when ``plane`` says where its picture lies
-    size: (width, height) of the picture in whose pixels the poses are
+    size: (width, height) of the picture in whose pixels the poses are; (0, 0) where their file
+        doesn't tell, and the footage's counts
     fps: the poses' frame rate; seconds: where they end
     """
 
@@ -197,7 +198,7 @@ def _aim(
 def _size(footage: Footage, clip: Clip) -> tuple[int, int]:
     if clip.preview is not None:
         return picture_size(clip.preview.sequence, clip.preview.space, footage)
-    return clip.size
+    return clip.size if all(clip.size) else footage.size
 
 
 def _footage(camera: Object) -> Footage | None:

@@ -9,8 +9,10 @@ from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, Camera, FCurve, Object
+from bpy.types import Action, ActionChannelbag, ActionSlot, AnimData, Camera, FCurve, Object
 from numpy.typing import NDArray
+
+from ..errors import JumpsError
 
 Interpolation = Literal["CONSTANT", "LINEAR"]
 
@@ -38,6 +40,65 @@ def assign(action: Action, owner: Object | Camera) -> None:
     animation = owner.animation_data_create()
     animation.action = action
     animation.action_slot = action.slots[-1]
+
+
+def push_down(animation: AnimData) -> None:
+    """Lay the active action, if there is one, on a new track on top, on which it plays as before.
+
+    As Blender's own Push Down, which is an operator of the Nonlinear Animation editor.
+    """
+    action, slot = animation.action, animation.action_slot
+    if action is None:
+        return
+    track = animation.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, 0, action)
+    strip.action_slot = slot
+    # Blender begins the strip where it is told to, and takes the frames of a slot that it chooses.
+    span = _span(action, slot)
+    if span is not None:
+        first, last = span[0], max(span[1], span[0] + 1)
+        strip.action_frame_end = max(strip.action_frame_end, last)
+        strip.action_frame_start = first
+        strip.action_frame_end = last
+    strip.frame_start_raw, strip.frame_end_raw = strip.action_frame_start, strip.action_frame_end
+    strip.blend_type = animation.action_blend_type
+    strip.extrapolation = animation.action_extrapolation
+    if animation.action_influence < 1:
+        strip.influence = animation.action_influence
+        strip.use_animated_influence = True  # with a key of that influence
+    animation.action = None
+
+
+def _span(action: Action, slot: ActionSlot | None) -> tuple[float, float] | None:
+    """First and last frame of a slot's keys; None where it has none."""
+    spans = [
+        curve.range()
+        for layer in action.layers
+        for strip in layer.strips
+        if slot is not None
+        if (channelbag := strip.channelbag(slot)) is not None
+        for curve in channelbag.fcurves
+        if len(curve.keyframe_points) > 0
+    ]
+    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None
+
+
+def check_tweak_mode(owner: Object) -> None:
+    """Raise JumpsError where Blender lets nobody change what animates ``owner``."""
+    if owner.animation_data is not None and owner.animation_data.use_tweak_mode:
+        raise JumpsError(f"Leave the tweak mode of {owner.name}'s animation strips first.")
+
+
+def clear_motion(double: Object) -> None:
+    """Take actions and tracks off a copy of an object; drivers stay."""
+    animation = double.animation_data
+    if animation is None:
+        return
+    animation.use_tweak_mode = False
+    animation.action = None
+    for track in list(animation.nla_tracks):
+        animation.nla_tracks.remove(track)
 
 
 def write_curve(

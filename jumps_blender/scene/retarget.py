@@ -25,7 +25,7 @@ from ..skeletons.rig_bones import RigBone
 from ..skeletons.rig_maps import SWITCHES
 from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
 from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
-from .keyframes import new_channelbag
+from .keyframes import check_tweak_mode, new_channelbag
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
 from .rig_rest import FOLLOWS, SPINE, Mapped, RestBody, at_rest, shares
@@ -207,7 +207,8 @@ def retarget_steps(
             write_keys(action, target.pose.bones[each], frames, key)
             yield 0.9 + 0.1 * done / len(keys)
         target, action = posed_armature(uid, bones), by_uid(bpy.data.actions, action_uid)
-        write_still(target, action, frames[:1], held, switches)
+        turned = [name for name, key in keys.items() if key.location is None]
+        write_still(target, action, frames[:1], turned, held, switches)
         put_on_track(target, action, name, first)
     except BaseException:
         for left in [each for each in bpy.data.actions if each.session_uid == action_uid]:
@@ -225,8 +226,8 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
         raise JumpsError(f"{target.name} is linked; make a library override of it first.")
     if target.data.is_editmode:
         raise JumpsError(f"Leave the Edit Mode of {target.name} first.")
-    if target.animation_data is not None and target.animation_data.use_tweak_mode:
-        raise JumpsError(f"Leave the tweak mode of {target.name}'s animation strips first.")
+    check_tweak_mode(target)
+    _check_tracks_play(target)
     bones = target.data.bones
     for slot, names in mapped.items():
         for name in names:
@@ -236,6 +237,23 @@ def _check(result: Result, target: Object, mapped: Mapped) -> None:
     for slot in ("hips", *sides):
         if not mapped.get(slot):
             raise JumpsError(f"{target.name}: no bone is mapped to {slot}; choose one.")
+
+
+def _check_tracks_play(target: Object) -> None:
+    animation = target.animation_data
+    if animation is None:
+        return
+    if not animation.use_nla:
+        raise JumpsError(
+            f"{target.name}'s animation strips are disabled, and a new one would not play; enable "
+            "them in the Nonlinear Animation editor."
+        )
+    for track in animation.nla_tracks:
+        if track.is_solo:
+            raise JumpsError(
+                f"{target.name}: only the track {track.name} plays, because it is soloed; click on "
+                "its star in the Nonlinear Animation editor."
+            )
 
 
 def _held(target: Object, driven: Sequence[str], lineage: str) -> list[str]:

@@ -12,7 +12,7 @@ from bpy.utils import escape_identifier
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
-from .keyframes import write_curve
+from .keyframes import check_tweak_mode, push_down, write_curve
 from .rig_trial import Switches
 
 
@@ -45,11 +45,17 @@ def write_still(
     target: Object,
     action: Action,
     first: NDArray[np.integer],
+    turned: Iterable[str],
     held: Iterable[str],
     switches: Switches,
 ) -> None:
-    """One key each: bones that are held at rest, and settings of the rig."""
+    """One key each: the places of bones that are only turned, which the pose or tracks below might
+    have moved; bones that are held at rest; and settings of the rig."""
     channelbag = action.layers[0].strips[0].channelbag(action.slots[-1])
+    for name in turned:
+        bone = target.pose.bones[name]
+        if not bone.bone.use_connect:  # or nothing moves it
+            _write_location(channelbag, bone, first, np.zeros((1, 3)))
     for name in held:
         bone = target.pose.bones[name]
         _write_location(channelbag, bone, first, np.zeros((1, 3)))
@@ -101,8 +107,10 @@ def _write_rotation(
 def put_on_track(target: Object, action: Action, name: str, first: int) -> None:
     """The action on a new track on top; what was active goes on a track below it.
 
-    What the same result, or one that it replaced, was retargeted to before goes away.
+    What the same result, or one that it replaced, was retargeted to before goes away. Raises
+    JumpsError in tweak mode.
     """
+    check_tweak_mode(target)
     animation = target.animation_data_create()
     for track in list(animation.nla_tracks):
         if is_ours(track, action["jumps_lineage"]):
@@ -111,14 +119,7 @@ def put_on_track(target: Object, action: Action, name: str, first: int) -> None:
             for each in old:
                 if not each.users:
                     bpy.data.actions.remove(each)
-    before = animation.action
-    if before is not None:
-        slot = animation.action_slot
-        kept = animation.nla_tracks.new()
-        kept.name = before.name
-        strip = kept.strips.new(before.name, int(before.frame_range[0]), before)
-        strip.action_slot = slot
-        animation.action = None
+    push_down(animation)
     track = animation.nla_tracks.new()
     track.name = name
     strip = track.strips.new(name, first, action)

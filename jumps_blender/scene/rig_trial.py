@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from .bake import scratch_scene
+from .keyframes import clear_motion
 
 Switches = Mapping[tuple[str, str], float]  # (bone, custom property) -> value
 # Per bone: where it is moved to (3,) and how it is turned (4,), wxyz; what pose bones are keyed by.
@@ -223,10 +224,7 @@ def double_of(target: Object, switches: Switches) -> Iterator[_Double]:
     armature = target.copy()
     try:
         armature.hide_viewport = False  # what is hidden isn't evaluated
-        if armature.animation_data is not None:
-            armature.animation_data.action = None
-            for track in list(armature.animation_data.nla_tracks):
-                armature.animation_data.nla_tracks.remove(track)
+        clear_motion(armature)
         _point_at_itself(armature, target)
         for (name, key), value in switches.items():
             bone = armature.pose.bones[name]

@@ -59,7 +59,8 @@ class Measure:
     """How a format measures.
 
     per_metre: its units; y_up: whether the data themselves are turned so, from Blender's z up
-    frame_of_time_0: the scene's frame at which the format's time begins
+    frame_of_time_0: the scene's frame at which the format's time begins; motion that begins
+        before it begins at time 0
     """
 
     per_metre: float = 1.0
@@ -116,8 +117,6 @@ def take_of(source: Result | Object) -> Take:
         pelvis = next(bone.name for bone in armature.pose.bones if bone.parent is None)
         pointed = bool(source.lifter) and not is_baked(source)
         return Take(armature, source.root.name, source.frame_range, (pelvis,), False, pointed)
-    if source.hide_viewport:
-        raise JumpsError(f"{source.name} is disabled in viewports and doesn't move; enable it.")
     frames, action = _retargeted(source)
     return Take(source, action.name, frames, _moved(source, action), True, False)
 
@@ -223,6 +222,7 @@ def staged(motion: Motion, options: Options, measure: Measure) -> Iterator[Scene
     placed = np.array(axes) @ motion.matrices
     placed[..., :3, 3] *= metres * measure.per_metre
     shifted = np.concatenate(([motion.frames[0] - 1], motion.frames)) - measure.frame_of_time_0
+    shifted -= min(shifted[1], 0)  # Blender's scenes begin at frame 0 or later
 
     with ExitStack() as stack:
         double = stack.enter_context(_stand_in(armature, into))

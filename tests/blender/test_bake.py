@@ -1,9 +1,20 @@
 import bpy
 import numpy as np
 import pytest
+from mathutils import Quaternion
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.scene.armature import FOLLOWS_POSITION
-from jumps_blender.scene.bake import bake, local_channels, quaternions, sample_pose
+from jumps_blender.scene.bake import (
+    bake,
+    bake_steps,
+    finished,
+    is_baked,
+    local_channels,
+    quaternions,
+    sample_pose,
+)
+from jumps_blender.scene.keyframes import push_down
 from jumps_blender.scene.result import Result, create_result, plane_of
 from jumps_blender.skeletons import JOINTS, joint_index
 
@@ -104,6 +115,60 @@ def test_a_failing_bake_changes_nothing() -> None:
     assert heads(result, 30) == pytest.approx(expected, abs=1e-6)
     assert len(bpy.data.actions) == 2
     assert len(bpy.data.scenes) == 1
+
+
+def layered(result: Result) -> bpy.types.Action:
+    """The bake pushed down, and a layer of the user's active above, which turns the head."""
+    animation = result.armature.animation_data
+    push_down(animation)
+    head = result.armature.pose.bones["head"]
+    head.rotation_quaternion = Quaternion((0, 1, 0), 0.4)
+    head.keyframe_insert("rotation_quaternion", frame=1)
+    animation.action.name = "Layer"
+    animation.action_blend_type, animation.action_influence = "COMBINE", 0.5
+    return animation.action
+
+
+def test_a_bake_that_was_pushed_down_is_still_one() -> None:
+    result = create_result(bpy.context, walker(30, fps=24.0))
+    assert not is_baked(result)
+    expected = keys(bake(result))
+    assert is_baked(result)
+    layer = layered(result)
+    assert is_baked(result)
+    again = bake(result)
+    assert keys(again) == expected  # what the empties say and no track
+    animation = result.armature.animation_data
+    assert (animation.action, animation.action_blend_type) == (again, "REPLACE")
+    assert animation.action_influence == 1
+    assert [track.strips[0].action for track in animation.nla_tracks][-1] == layer
+    # Once more is as once.
+    tracks, name = len(animation.nla_tracks), again.name
+    assert bake(result).name == name
+    assert len(animation.nla_tracks) == tracks
+    before = heads(result, 9)
+    for track in list(animation.nla_tracks):
+        animation.nla_tracks.remove(track)
+    assert heads(result, 9) == pytest.approx(before, abs=1e-6)
+
+
+def test_tweak_mode_is_a_message() -> None:
+    result = create_result(bpy.context, walker())
+    bake(result)
+    animation = result.armature.animation_data
+    push_down(animation)
+    animation.nla_tracks[0].select = animation.nla_tracks[0].strips[0].select = True
+    animation.use_tweak_mode = True
+    with pytest.raises(JumpsError, match=r"Leave the tweak mode of .*Armature's animation strips"):
+        bake(result)
+    animation.use_tweak_mode = False
+    steps = bake_steps(result)
+    next(steps)
+    animation.use_tweak_mode = True
+    before = len(bpy.data.actions)
+    with pytest.raises(JumpsError, match="Leave the tweak mode"):
+        finished(steps, None)
+    assert len(bpy.data.actions) == before
 
 
 def test_rotations_never_take_the_long_way() -> None:

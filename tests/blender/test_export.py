@@ -12,10 +12,11 @@ from mathutils import Vector
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import SpaceSequence
 from jumps_blender.scene.animate import animate
-from jumps_blender.scene.bake import bake
+from jumps_blender.scene.bake import bake, finished, sample_pose
 from jumps_blender.scene.export import export_motion, save_blend
+from jumps_blender.scene.keyframes import push_down
 from jumps_blender.scene.result import Result, create_result, plane_of
-from jumps_blender.scene.stage import Options
+from jumps_blender.scene.stage import Options, sample_motion, take_of
 from jumps_blender.skeletons import JOINTS
 
 from ..walking import HELD_JOINTS, camera
@@ -187,6 +188,64 @@ def test_other_formats_come_back_as_they_were(
     assert joints_in_world(armature, shifted) == pytest.approx(expected, abs=1e-3)
     (action,) = bpy.data.actions
     assert tuple(action.curve_frame_range) == pytest.approx((shifted[0], shifted[-1]), abs=1e-2)
+
+
+@pytest.mark.parametrize("start", [0, -10])
+@pytest.mark.parametrize(
+    ("name", "begins", "importer"),
+    [
+        # FBX's importers put time 0 at frame 1, and Blender's BVH importer its first frame.
+        pytest.param("walk.fbx", 1, IMPORTERS[0].values[0], id="import_scene"),
+        pytest.param("walk.fbx", 1, IMPORTERS[1].values[0], id="wm"),
+        pytest.param("walk.glb", 0, lambda path: bpy.ops.import_scene.gltf(filepath=str(path))),
+        pytest.param("walk.usdc", 0, lambda path: bpy.ops.wm.usd_import(filepath=str(path))),
+        pytest.param("walk.bvh", 1, import_bvh),
+    ],
+)
+def test_motion_that_begins_before_frame_1_is_whole(
+    name: str, begins: int, importer: Importer, start: int, tmp_path: Path
+) -> None:
+    result = create_result(bpy.context, walker(20, fps=24.0), start_frame=start)
+    assert result.frame_range == (start, start + 19)
+    expected = joints_in_world(result.armature, range(start, start + 20))
+    export_motion(result, tmp_path / name, name.split(".")[1][:3])
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    importer(tmp_path / name)
+    (armature,) = (item for item in bpy.data.objects if item.type == "ARMATURE")
+    (action,) = bpy.data.actions
+    assert tuple(action.curve_frame_range) == pytest.approx((begins, begins + 19), abs=1e-2)
+    found = joints_in_world(armature, range(begins, begins + 20))
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_lifted_bake_keeps_its_twists_on_whatever_track() -> None:
+    result = create_result(bpy.context, walker(20, fps=24.0), space=space_of(20))
+    action = bake(result)
+    path = result.armature.pose.bones["head"].path_from_id("rotation_quaternion")
+    bag = action.layers[0].strips[0].channelbags[0]
+    for index, value in enumerate((0.0, 0.0, 1.0, 0.0)):  # half a turn about itself
+        bag.fcurves.find(path, index=index).keyframe_points[4].co.y = value
+    shown, _ = sample_pose(result.armature, np.arange(1, 21))
+    push_down(result.armature.animation_data)
+    take = take_of(result)
+    motion = finished(sample_motion(bpy.context.scene, take, Options()), None)
+    assert motion.matrices == pytest.approx(shown, abs=1e-5)
+
+
+def test_a_disabled_armature_is_a_message(tmp_path: Path) -> None:
+    result = create_result(bpy.context, walker(20), space=space_of(20))
+    result.armature.hide_viewport = True
+    for name in ("a.fbx", "a.json"):
+        with pytest.raises(JumpsError, match="Armature is disabled in viewports and doesn't move"):
+            export_motion(result, tmp_path / name, name.split(".")[1])
+    assert list(tmp_path.iterdir()) == []
+    # The eye in the outliner is nothing that playback heeds.
+    result.armature.hide_viewport = False
+    result.armature.hide_set(True)
+    export_motion(result, tmp_path / "a.json", "json")
+    positions = np.array(json.loads((tmp_path / "a.json").read_text())["positions"])
+    frames = range(1, result.frame_range[1] + 1)
+    assert positions == pytest.approx(joints_in_world(result.armature, frames), abs=1e-5)
 
 
 def test_in_place(tmp_path: Path) -> None:

@@ -245,6 +245,20 @@ def test_the_retargeted_strips_frames_and_what_plays_with_it(result, tmp_path: P
     assert all(np.abs(back[name] - expected[name]).max() < 1e-3 for name in back)
 
 
+def test_a_strip_that_was_moved_before_frame_1_is_whole(result, tmp_path: Path) -> None:  # noqa: F811
+    found = character("unreal")
+    retarget(result, found.rig, mapped(rig_bones(found.rig))[1])
+    bpy.context.scene.render.fps = 30
+    strip = found.rig.animation_data.nla_tracks[-1].strips[0]
+    strip.frame_start, strip.frame_end = -10, 13
+    expected = heads(found.rig, range(-10, 14))
+    export_motion(found.rig, tmp_path / "rig.fbx", "fbx")
+    times, back = heads_by_ufbx(tmp_path / "rig.fbx")
+    assert times == pytest.approx(np.arange(24) / 30, abs=1e-6)
+    assert sorted(back) == sorted(expected)
+    assert all(np.abs(back[name] - expected[name]).max() < 1e-3 for name in back)
+
+
 def test_what_cannot_be_exported_is_a_message(result, tmp_path: Path) -> None:  # noqa: F811
     rig = character("mixamo").rig
     path = tmp_path / "rig.fbx"

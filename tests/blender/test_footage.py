@@ -54,10 +54,15 @@ def background(camera) -> tuple:
 
 
 def shown_at(result, frame: int) -> int:
-    """Which frame of a movie, from 0, the camera's background shows at a frame of the scene."""
+    """Which frame of a movie, from 0, the camera's background shows at a frame of the scene.
+
+    Counted as Blender does in BKE_image_user_frame_get, which ends at the duration and adds the
+    offset afterwards; of a sequence, it is the file's number less 1.
+    """
     bpy.context.scene.frame_set(frame)
     _, user = background(result.camera)
-    return frame - user.frame_start + user.frame_offset
+    counted = min(max(frame - user.frame_start + 1, 0), user.frame_duration)
+    return counted + user.frame_offset - 1
 
 
 def test_a_movie_is_found(film: Path) -> None:
@@ -189,9 +194,43 @@ def test_it_keeps_its_speed_at_the_scenes_rate(film: Path, rate: float) -> None:
     assert sorted(action.name for action in bpy.data.actions) == names
     last = result.frame_range[1]
     for frame in (1, 2, 10, last // 2, last):
-        assert shown_at(result, frame) == pytest.approx((frame - 1) * 30 / rate, abs=0.51)
+        wanted = min((frame - 1) * 30 / rate, 29)  # it ends there
+        assert shown_at(result, frame) == pytest.approx(wanted, abs=0.51)
     clear_result(result)
     assert not bpy.data.actions
+
+
+@pytest.mark.parametrize("kind", ["movie", "images"])
+@pytest.mark.parametrize(("fps", "rate"), [(30.0, 60.0), (25.0, 30.0), (30.0, 24.0)])
+def test_it_goes_forwards_to_its_end_and_stays_there(
+    images: Path, tmp_path: Path, kind: str, fps: float, rate: float
+) -> None:
+    """Poses that go on for half a second after 30 frames of footage."""
+    frames = 45
+    sequence = replace(walk(frames), times=np.arange(frames) / fps, fps=fps)
+    given = space(frames, picture=sequence)
+    set_frame_rate(bpy.context.scene, rate)
+    path = write_film(tmp_path / "walk.mp4", numbered(30), fps) if kind == "movie" else images
+    footage = find_footage(path)
+    assert footage.frames == 30
+    result = create_result(bpy.context, given.picture, space=given, footage=footage, start_frame=11)
+    first, last = result.frame_range
+    shown = [shown_at(result, frame) - footage.first + 1 for frame in range(first, last + 1)]
+    wanted = np.arange(last - first + 1) * fps / rate
+    within = wanted <= 29
+    assert np.abs(shown - wanted)[within].max() < 0.51
+    assert min(np.diff(shown)) >= 0
+    assert shown[-1] == 29
+    # Blender hides a sequence beyond its duration: all that there is must lie within.
+    assert background(result.camera)[1].frame_duration >= within.sum()
+
+
+def test_each_frame_is_shown_equally_long(film: Path) -> None:
+    given = space(30)
+    set_frame_rate(bpy.context.scene, 60)
+    result = create_result(bpy.context, given.picture, space=given, footage=find_footage(film))
+    shown = [shown_at(result, frame) for frame in range(2, 60)]
+    assert shown == [n for number in range(1, 30) for n in (number, number)]
 
 
 def test_images_come_at_the_poses_rate(images: Path) -> None:

@@ -136,6 +136,18 @@ def test_it_follows_the_settings_and_goes_without_a_trace(film: Path) -> None:
     assert footage_camera(scene) is None
 
 
+def test_of_poses_without_a_picture_the_footage_tells_its_size(film: Path) -> None:
+    scene, footage = bpy.context.scene, find_footage(film)
+    plane = detected_plane(np.zeros((5, 28, 2)), np.zeros((5, 28), bool), None)
+    clip = Clip(None, plane, (0, 0), 30.0, 2.0)
+    told = replace(clip, size=footage.size)
+    wide = show_footage(bpy.context, footage, told, **placing()).data.ortho_scale
+    for height in (1.75, 3.5):
+        follow_preview(bpy.context, clip, **placing(height=height))
+        assert footage_camera(scene).data.ortho_scale == pytest.approx(wide * height / 1.75)
+        assert (scene.render.resolution_x, scene.render.resolution_y) == (640, 480)
+
+
 def track(sequence: Any, shift: float = 0.0, person: str = "1") -> Detected:
     """What a COCO-17 detector says of a clip."""
     columns, sources = [], []
@@ -223,6 +235,22 @@ def shown(extension: None, film: Path, pose_file: Path) -> Any:  # noqa: ARG001
 
 def part(name: str) -> Any:
     return sys.modules[f"{MODULE}.{name}"]
+
+
+def test_settings_may_change_while_poses_without_a_picture_are_shown(shown: Any) -> None:
+    """OpenPose's and AlphaPose's files don't tell their picture's size."""
+    bpy.ops.jumps.show_footage()
+    camera, scene = part("scene.footage_view").footage_camera(bpy.context.scene), bpy.context.scene
+    before = camera.data.ortho_scale
+    shown.height *= 2
+    assert camera.data.ortho_scale == pytest.approx(2 * before)
+    shown.start_frame = 11
+    assert camera.data.background_images[0].image_user.frame_start == 11
+    shown.person_index, shown.use_clip_fps = 1, True
+    bpy.ops.jumps.upsample_skeleton()
+    bpy.ops.jumps.discard_preview()
+    assert part("scene.footage_view").footage_camera(scene) == camera
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (640, 480)
 
 
 @pytest.mark.usefixtures("shown")

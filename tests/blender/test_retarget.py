@@ -9,6 +9,7 @@ from mathutils import Euler
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.scene.bake import finished
+from jumps_blender.scene.keyframes import channelbag_for, write_curve
 from jumps_blender.scene.orientation import body_frames
 from jumps_blender.scene.result import create_result
 from jumps_blender.scene.retarget import retarget, retarget_steps
@@ -93,6 +94,69 @@ def test_what_was_there_is_kept_on_a_track_below(result) -> None:
     assert len(bpy.data.actions) == 3
 
 
+def test_what_was_there_plays_as_before(result) -> None:
+    """An additive action whose slot shares it, at half its strength, over a track."""
+    rig, mapped = make_rig(REST, {})
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    sword = rig.data.edit_bones.new("sword")
+    sword.head, sword.tail = (1, 0, 0), (1, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    path = rig.pose.bones["sword"].path_from_id("location")
+    other = bpy.data.objects.new("Other", None)
+    below, action = bpy.data.actions.new("Below"), bpy.data.actions.new("Both")
+    write_curve(channelbag_for(below, rig), path, 0, np.array([1.0]), np.array([2.0]))
+    rig.animation_data.nla_tracks.new().strips.new("Below", 1, below)
+    write_curve(channelbag_for(action, other), "location", 0, np.array([-50.0, 99]), np.eye(2)[0])
+    frames = np.array([5.5, 20.25])
+    write_curve(channelbag_for(action, rig), path, 0, frames, np.array([1.0, 3.0]))
+    rig.name = "Renamed"  # so that Blender doesn't find the slot by its name
+    animation = rig.animation_data
+    animation.action_blend_type, animation.action_influence = "ADD", 0.5
+    seen = np.array([1, 6, 13, 20, 24])
+    before = heads(rig, ["sword"], seen)
+    assert before[:, 0, 0] == pytest.approx([3.5, 3.534, 4.008, 4.483, 4.5], abs=1e-3)
+    retarget(result, rig, mapped)
+    assert heads(rig, ["sword"], seen) == pytest.approx(before, abs=1e-5)
+    strip = animation.nla_tracks[1].strips[0]
+    assert (strip.action, strip.action_slot) == (action, action.slots[1])
+    assert (strip.frame_start, strip.frame_end) == (5.5, 20.25)
+
+
+@pytest.mark.parametrize("how", ["by hand", "on a track below"])
+def test_bones_that_are_only_turned_keep_their_place(result, how: str) -> None:
+    rig, mapped = make_rig(t_pose(), {})
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    for name in ("l_clavicle", "r_thigh", "spine2"):
+        bone = rig.pose.bones[name]
+        bone.location = (0.1, 0.2, -0.1)
+        if how != "by hand":
+            bone.keyframe_insert("location", frame=3)
+            bone.location = (0, 0, 0)
+    action = retarget(result, rig, mapped)
+    assert np.linalg.norm(heads(rig, BONES, FRAMES) - expected, axis=-1).max() < 0.01
+    bag = action.layers[0].strips[0].channelbag(action.slots[0])
+    moved = {curve.data_path for curve in bag.fcurves if len(curve.keyframe_points) > 1}
+    placed = {path for path in moved if path.endswith("location")}
+    assert placed == {rig.pose.bones["hips"].path_from_id("location")}
+
+
+def test_a_track_that_would_not_play_is_a_message(result) -> None:
+    rig, mapped = make_rig(REST, {})
+    rig.animation_data_create().use_nla = False
+    with pytest.raises(JumpsError, match="Rig's animation strips are disabled"):
+        retarget(result, rig, mapped)
+    rig.animation_data.use_nla = True
+    track = rig.animation_data.nla_tracks.new()
+    track.name, track.is_solo = "Idle", True
+    with pytest.raises(JumpsError, match="Rig: only the track Idle plays, because it is soloed"):
+        retarget(result, rig, mapped)
+    track.is_solo = False
+    retarget(result, rig, mapped)
+    expected = moving()[FRAMES - 1][:, BEGIN]
+    assert np.linalg.norm(heads(rig, BONES, FRAMES) - expected, axis=-1).max() < 0.01
+
+
 def test_bones_that_are_not_mapped_go_along(result) -> None:
     rig, mapped = make_rig(t_pose(), {})
     few = {slot: names for slot, names in mapped.items() if not slot.endswith(("toe", "clavicle"))}
@@ -128,6 +192,10 @@ def test_what_cannot_be_retargeted_is_a_message(result) -> None:
         retarget(result, result.armature, mapped)
     with pytest.raises(JumpsError, match="is no rig of yours"):
         retarget(result, result.root, mapped)
+    result.armature.hide_viewport = True
+    with pytest.raises(JumpsError, match="Armature is disabled in viewports and doesn't move"):
+        retarget(result, rig, mapped)
+    result.armature.hide_viewport = False
     flat = create_result(bpy.context, replace(picture(20), person="2"))
     with pytest.raises(JumpsError, match="This result is flat"):
         retarget(flat, rig, mapped)
