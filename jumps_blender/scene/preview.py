@@ -165,7 +165,8 @@ def forget_all() -> None:
 def replaced(context: Context, preview: Preview, keep_previous: bool) -> Result | None:
     """The result in whose place ``apply`` will put the preview; None where there is none."""
     for result in results_in(context.scene) if preview.again_uid else ():
-        if any(item.session_uid == preview.again_uid for item in result.members):
+        is_again = any(item.session_uid == preview.again_uid for item in result.members)
+        if is_again and not result.linked_from:
             return result
     return None if keep_previous else to_replace(context, preview.sequence)
 

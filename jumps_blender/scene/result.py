@@ -103,10 +103,15 @@ class Result:
 
     @property
     def linked_from(self) -> str:
-        """The other .blend file that it lies in and can't be changed from here, else empty."""
+        """The other .blend file that it lies in and can't be changed from here, else empty.
+
+        A library override lies there too: its actions and its objects' places do.
+        """
         for item in self.members:
-            if item.library is not None:
-                return str(item.library.filepath)
+            override = item.override_library
+            held = item if override is None else override.reference
+            if held is not None and held.library is not None:
+                return str(held.library.filepath)
         return ""
 
     @property
@@ -215,7 +220,7 @@ def create_result(
     use_clip_fps: give the scene the clip's frame rate
     extend_range: let the scene's frame range contain the clip
     keep_previous: leave an earlier result of the same source and person beside the new one
-    replaces: the result that is replaced, whatever it is of
+    replaces: the result of this file that is replaced, whatever it is of
     colours: of the three states, sRGB
     settings: what the sequence was upsampled with, kept with the result as JSON
 
@@ -242,8 +247,6 @@ def create_result(
         )
     title = ""
     previous = replaces or (None if keep_previous else to_replace(context, sequence))
-    if previous is not None and previous.linked_from:
-        previous = None  # it belongs to another file
     if previous is not None and (root := previous.find("root")) is not None:
         title = root.name
     result_id = uuid.uuid4().hex
@@ -325,11 +328,15 @@ def results_in(scene: Scene) -> list[Result]:
 
 
 def to_replace(context: Context, sequence: PoseSequence) -> Result | None:
-    """The scene's result of the same source and person; of several, the active one."""
+    """The scene's result of the same source and person; of several, the active one.
+
+    What lies in another file can't be replaced.
+    """
     same = [
         result
         for result in results_in(context.scene)
         if (result.source, result.person) == (sequence.source, sequence.person)
+        and not result.linked_from
     ]
     active = active_result(context) if len(same) > 1 else None
     return active if active in same else next(iter(same), None)

@@ -169,7 +169,7 @@ def _draw_preview(layout: UILayout, context: Context) -> None:
     away = ": not at this one" if row.alert else ""
     row.label(text=f"Frames {frames[0]:.0f} to {frames[-1]:.0f}{away}", translate=False)
     previous = replaced(context, preview, settings.keep_previous)
-    if previous is not None and not previous.linked_from:
+    if previous is not None:
         layout.label(text=f"Replaces {title_of_result(previous)}", translate=False)
     own = preferences(context)
     if own is not None:
