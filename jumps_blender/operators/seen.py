@@ -44,8 +44,9 @@ class Seen:
 def seen_now(context: Context, placing: Placing | None) -> Seen | None:
     """The chosen person, or all while one is being chosen; None where nothing is to be shown.
 
-    placing: where the scene's preview is, which the picture goes with. Once the source has a
-    result and no preview, its detections aren't shown any more.
+    placing: where the scene's preview is, which the picture goes with; beside another clip's,
+        detections are shown only while a person is being chosen. Once the source has a result and
+        no preview, its detections aren't shown any more.
     """
     scene, settings = context.scene, context.scene.jumps
     if not (settings.show_detection or picking.is_on):
@@ -55,6 +56,10 @@ def seen_now(context: Context, placing: Placing | None) -> Seen | None:
         return None
     index = max(0, min(settings.person_index, len(detections.people) - 1))
     track = detections.people[index].track
+    if placing is not None and placing.preview.sequence.source != track.source:
+        if not picking.is_on:
+            return None
+        placing = None
     if placing is not None:
         fps, start = placing.preview.sequence.fps, settings.start_frame
         canvas = placing.canvas()

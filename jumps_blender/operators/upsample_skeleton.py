@@ -36,6 +36,7 @@ class Upsampling(LongOperator):
 
     again_uid = 0
     _filmed: Filmed | None = None
+    _footage = ""
     _is_estimated = False
 
     def request(
@@ -56,6 +57,7 @@ class Upsampling(LongOperator):
         """
         self._scene = context.scene.session_uid
         self._frames, self._settings, self._filmed = frames, settings, filmed
+        self._footage = "" if footage is None else str(footage.path)
         runtime = chosen_runtime(context)
         video = usable_estimation(settings.get("video"))
         path = bpy.path.abspath(source)
@@ -114,7 +116,9 @@ class Upsampling(LongOperator):
         if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:
             space = self._filmed.placed(space, job.first.result, self._settings["foot_lock"])
             placed = self._filmed.start_frame, self._filmed.use_clip_fps
-        self._preview = Preview(sequence, space, self._settings, self.again_uid, placed)
+        self._preview = Preview(
+            sequence, space, self._settings, self.again_uid, placed, self._footage
+        )
         self._preview.plane(1.0)
 
     def finish(self, context: Context, _job: WorkerJob | ChainedJob) -> str:

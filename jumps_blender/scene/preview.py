@@ -55,6 +55,7 @@ class Preview:
         one goes; 0 where none was
     placed: the start frame and whether the clip's rate is the scene's, where a moving camera
         leaves no choice
+    footage: path of the video that it was upsampled with, empty for none
     """
 
     sequence: PoseSequence
@@ -62,6 +63,7 @@ class Preview:
     settings: Mapping[str, Any] = field(default_factory=dict)
     again_uid: int = 0
     placed: tuple[int, bool] | None = None
+    footage: str = ""
 
     @property
     def clip(self) -> Path:
