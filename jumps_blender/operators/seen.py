@@ -60,18 +60,17 @@ def seen_now(context: Context, placing: Placing | None) -> Seen | None:
         if not picking.is_on:
             return None
         placing = None
+    start, use_clip_fps = settings.start_frame, settings.use_clip_fps
     if placing is not None:
-        fps, start = placing.preview.sequence.fps, settings.start_frame
-        canvas = placing.canvas()
-        if placing.preview.placed is not None:
-            start = placing.preview.placed[0]
+        fps, canvas = placing.preview.sequence.fps, placing.canvas()
+        start, use_clip_fps = placing.preview.placing(start, use_clip_fps)
     elif not picking.is_on and any(each.source == track.source for each in results_in(scene)):
         return None
     else:
-        fps, start = track.fps or ASSUMED_FPS, settings.start_frame
+        fps = track.fps or ASSUMED_FPS
         tall = settings.height / scene.unit_settings.scale_length
         canvas = flat_canvas(detections.plane(index, tall))
-    rate = fps if settings.use_clip_fps else scene.render.fps / scene.render.fps_base
+    rate = fps if use_clip_fps else scene.render.fps / scene.render.fps_base
     time = (scene.frame_current_final - start) / rate
     people = sightings_at(settings, detections, time)
     return Seen(people, canvas) if people else None

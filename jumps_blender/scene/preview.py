@@ -85,6 +85,10 @@ class Preview:
         unit = self._unit_plane
         return PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
 
+    def placing(self, start_frame: int, use_clip_fps: bool) -> tuple[int, bool]:
+        """The start frame and whose rate counts, as asked for where that is still free."""
+        return self.placed or (start_frame, use_clip_fps)
+
     def in_picture(self, time: float) -> Figure | None:
         """The joints at a time of the clip, in seconds, as its camera sees them; None outside it.
 
@@ -234,7 +238,7 @@ def placing_at(
 ) -> Placing:
     """Where the preview is at the scene's current frame; beyond its ends, as it is there."""
     scene, sequence = context.scene, preview.sequence
-    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
+    start_frame, use_clip_fps = preview.placing(start_frame, use_clip_fps)
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     now = scene.frame_current_final
     before, after, share = between(frames, now)
@@ -284,7 +288,7 @@ def apply(
     colours: Colours = STATE_COLOURS,
 ) -> Result:
     """Make the previewed sequence a result in the scene; arguments as for ``create_result``."""
-    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
+    start_frame, use_clip_fps = preview.placing(start_frame, use_clip_fps)
     return create_result(
         context,
         preview.sequence,
