@@ -13,7 +13,7 @@ from ..scene.canvas import Canvas, flat_canvas
 from ..scene.detections import Detections, find_detections
 from ..scene.preview import Placing
 from ..scene.result import results_in
-from .settings import rule_of, source_of
+from .settings import chosen_index, rule_of, source_of
 
 _MOST_SHOWN = 50  # people to choose from at one moment
 
@@ -54,7 +54,7 @@ def seen_now(context: Context, placing: Placing | None) -> Seen | None:
     detections = find_detections(*source_of(settings))
     if detections is None:
         return None
-    index = max(0, min(settings.person_index, len(detections.people) - 1))
+    index = chosen_index(settings, detections.people)
     track = detections.people[index].track
     if placing is not None and placing.preview.sequence.source != track.source:
         if not picking.is_on:
@@ -82,7 +82,7 @@ def sightings_at(
     """The chosen person at a time of the clip, in seconds, or all while one is being chosen."""
     if detections is None:
         return []
-    chosen = max(0, min(settings.person_index, len(detections.people) - 1))
+    chosen = chosen_index(settings, detections.people)
     rule = rule_of(settings)
     found: list[tuple[int, Sighting]] = []
     for index in range(len(detections.people)) if picking.is_on else (chosen,):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 
 import bpy
 from bpy.props import (
@@ -68,6 +68,11 @@ def _rule_changed(settings: PropertyGroup, _context: Context) -> None:
 def source_of(settings: PropertyGroup) -> tuple[str, str, float]:
     """The file that was read, and how; by this its detections are found again."""
     return settings.source, settings.format, settings.source_fps
+
+
+def chosen_index(settings: PropertyGroup, people: Sized) -> int:
+    """The chosen person's place in a list of people; the list may have become shorter since."""
+    return max(0, min(settings.person_index, len(people) - 1))
 
 
 def rule_of(settings: PropertyGroup) -> Missing:

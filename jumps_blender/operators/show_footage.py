@@ -36,7 +36,7 @@ def clip_of(context: Context) -> Clip | None:
     detections = find_detections(*panel.source_of(settings))
     if detections is None or not detections.people:
         return None
-    index = max(0, min(settings.person_index, len(detections.people) - 1))
+    index = panel.chosen_index(settings, detections.people)
     track = detections.people[index].track
     fps = track.fps or ASSUMED_FPS
     plane = detections.plane(index, 1.0)

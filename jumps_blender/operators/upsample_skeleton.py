@@ -21,7 +21,7 @@ from .filmed import Filmed, filmed_by
 from .footage_check import MotionCheck
 from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
-from .settings import rule_of, set_preview
+from .settings import chosen_index, rule_of, set_preview
 from .show_footage import follow
 
 # What a result keeps of its settings that isn't about upsampling.
@@ -161,7 +161,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
         settings = context.scene.jumps
         if not settings.people:
             raise JumpsError("Import or estimate poses first.")
-        person = settings.people[max(0, min(settings.person_index, len(settings.people) - 1))]
+        person = settings.people[chosen_index(settings, settings.people)]
         # Read anew: the .blend keeps the way to the file and not its content.
         footage = find_footage(settings.footage) if settings.footage else None
         chosen, told = upsampling_settings(context), None
