@@ -67,6 +67,25 @@ def test_what_of_placement_does_nothing_is_greyed() -> None:
 
 
 @pytest.mark.usefixtures("extension")
+def test_disabling_while_a_person_is_picked_takes_the_words_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    addon, picking = part("addon"), part("operators.seen").picking
+    told = []
+
+    def tell(_: Any, words: str | None) -> None:
+        told.append((bpy.context.workspace.name, words))
+
+    monkeypatch.setattr(bpy.types.WorkSpace, "status_text_set", tell)
+    picking.is_on, picking.lit = True, 1
+    addon.unregister()
+    assert told == [(workspace.name, None) for workspace in bpy.data.workspaces]
+    assert len(told) >= 1
+    assert (picking.is_on, picking.lit) == (False, -1)
+    addon.register()
+
+
+@pytest.mark.usefixtures("extension")
 def test_the_ghost_goes_at_the_pace_of_a_preview_before_a_moving_camera(pose_file: Path) -> None:
     bpy.ops.jumps.import_poses(filepath=str(pose_file), fps=30.0)
     scene, preview = bpy.context.scene, part("scene.preview")
