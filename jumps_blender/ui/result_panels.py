@@ -47,7 +47,7 @@ class JUMPS_PT_result(SidebarPanel, Panel):
             self.layout.menu("JUMPS_MT_results", text=title, icon="OUTLINER_OB_ARMATURE")
         column = self.column(reason)
         column.prop(settings, "show_states")
-        if not draw_running(column, JUMPS_OT_bake_to_armature):
+        if not draw_running(self.layout, JUMPS_OT_bake_to_armature):
             words = "Bake Again" if result is not None and is_baked(result) else "Bake to Armature"
             column.operator(JUMPS_OT_bake_to_armature.bl_idname, text=words, icon="ACTION")
         row = column.row(align=True)
@@ -97,7 +97,7 @@ class JUMPS_PT_feet(SidebarPanel, Panel):
         column.use_property_decorate = True  # keys are set and removed here
         for title, owner in owners:
             column.prop(owner, f'["{CONTACT}"]', text=title)
-        if not draw_running(column, JUMPS_OT_lock_feet):
+        if not draw_running(self.layout, JUMPS_OT_lock_feet):
             column.operator(JUMPS_OT_lock_feet.bl_idname, icon="CON_KINEMATIC")
 
 

@@ -44,7 +44,7 @@ class JUMPS_PT_retarget(SidebarPanel, Panel):
             row.prop(settings, "root_motion")
         elif settings.rig is not None:
             column.label(text=f"{settings.rig.name} isn't in this scene.", translate=False)
-        if not draw_running(column, JUMPS_OT_retarget):
+        if not draw_running(self.layout, JUMPS_OT_retarget):
             column.operator(JUMPS_OT_retarget.bl_idname, icon="CON_ARMATURE")
 
 
@@ -98,7 +98,7 @@ class JUMPS_PT_export(SidebarPanel, Panel):
         column.prop(settings, "export_format")
         for name in ("in_place", *(("export_meshes", "deform_only") if is_rig else ())):
             column.prop(settings, name)
-        if not draw_running(column, JUMPS_OT_write_motion):
+        if not draw_running(self.layout, JUMPS_OT_write_motion):
             column.operator(JUMPS_OT_export_motion.bl_idname, icon="EXPORT")
 
 

@@ -3,11 +3,14 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+
+from jumps_blender.scene.result import create_result
 
 from .drawn import drawn
 from .test_space import space
@@ -64,6 +67,44 @@ def test_what_of_placement_does_nothing_is_greyed() -> None:
     assert live() == [True] * 5
     wait_for(before_moving_camera())
     assert live() == [False, False, False, True, True]
+
+
+@pytest.mark.usefixtures("extension")
+@pytest.mark.parametrize(
+    ("panel", "operator"),
+    [
+        ("JUMPS_PT_result", "bake_to_armature.JUMPS_OT_bake_to_armature"),
+        ("JUMPS_PT_retarget", "retarget_result.JUMPS_OT_retarget"),
+        ("JUMPS_PT_export", "export_motion.JUMPS_OT_write_motion"),
+        ("JUMPS_PT_feet", "lock_feet.JUMPS_OT_lock_feet"),
+    ],
+)
+def test_work_can_be_cancelled_whatever_is_selected(
+    monkeypatch: pytest.MonkeyPatch, panel: str, operator: str
+) -> None:
+    long_operator = part("operators.long_operator")
+    module, name = operator.split(".")
+    work = long_operator.Running(
+        getattr(part(f"operators.{module}"), name).bl_label,
+        SimpleNamespace(share=0.5, status="Half of it"),
+    )
+    monkeypatch.setattr(long_operator, "_running", work)
+    # Nothing can be done with these: the panels' other contents are greyed.
+    lifted = space()
+    for person in ("1", "2"):
+        picture = replace(lifted.picture, person=person)
+        result = create_result(bpy.context, picture, space=replace(lifted, picture=picture))
+    if panel == "JUMPS_PT_feet":
+        for empty in result.empties:
+            if "jumps_contact" in empty:
+                del empty["jumps_contact"]
+    else:
+        bpy.context.view_layer.objects.active = None
+        result.root.select_set(False)
+    found = drawn(panel)
+    assert found["Half of it"].is_enabled
+    assert found["jumps.cancel"].is_enabled
+    assert any(not each.is_enabled for each in found.values()) or panel == "JUMPS_PT_feet"
 
 
 @pytest.mark.usefixtures("extension")
