@@ -35,7 +35,7 @@ def joints(result) -> np.ndarray:
     rows = []
     for frame in (1, 8, 15):
         bpy.context.scene.frame_set(frame)
-        rows.append([empty.matrix_world.translation for empty in result.empties])
+        rows.append([tuple(empty.matrix_world.translation) for empty in result.empties])
     return np.array(rows)
 
 
