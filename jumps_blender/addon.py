@@ -33,7 +33,7 @@ from .operators.install_runtime import (
 )
 from .operators.lock_feet import JUMPS_OT_lock_feet
 from .operators.long_operator import JUMPS_OT_cancel, stop_running
-from .operators.pick_person import JUMPS_OT_pick_person
+from .operators.pick_person import JUMPS_OT_pick_person, stop_picking
 from .operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from .operators.rerun_result import JUMPS_OT_rerun_result
 from .operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
@@ -154,7 +154,8 @@ def unregister() -> None:
 def _let_go(*_: object) -> None:
     """Another file is open, or the add-on goes: what waits belongs to the file that was left."""
     stop_running()
-    picking.is_on = False
+    if picking.is_on:
+        stop_picking()
     forget_all()
     forget_detections()
     overlay.update()

@@ -13,7 +13,7 @@ from ..scene.preview import Preview, apply, find
 from .long_operator import redraw
 from .preferences import colours
 from .settings import set_preview
-from .show_footage import follow
+from .show_footage import follow, footage_of
 
 
 def waiting(context: Context) -> Preview | None:
@@ -46,7 +46,8 @@ class JUMPS_OT_apply_preview(Operator):
         try:
             if preview is None:
                 raise JumpsError("There is no preview any more; run Upsample Skeleton again.")
-            footage = find_footage(settings.footage) if settings.footage else None
+            path = footage_of(context)
+            footage = find_footage(path) if path else None
             result = apply(
                 context,
                 preview,

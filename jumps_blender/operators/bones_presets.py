@@ -12,7 +12,7 @@ from bpy.types import Context, Operator
 from ..errors import JumpsError
 from ..skeletons.rig_preset import SUFFIX, lacking, read_preset, write_preset
 from .retarget_result import chosen_bones
-from .settings import show_bones
+from .settings import chosen_rig, show_bones
 
 SUBFOLDER = "jumps/bones"
 
@@ -114,7 +114,7 @@ def _path(name: str) -> Path:
 
 
 def _has_rig(operator: type[Operator], context: Context) -> bool:
-    if context.scene.jumps.rig is None:
+    if chosen_rig(context.scene) is None:
         operator.poll_message_set("Choose the rig first.")
         return False
     return True

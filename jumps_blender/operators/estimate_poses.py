@@ -197,7 +197,11 @@ class JUMPS_OT_open_video(Operator, ImportHelper):
         draw_estimation(self.layout, context)
 
     def execute(self, context: Context) -> set[str]:
-        context.scene.jumps.video = self.filepath
+        missing = missing_for(context, chosen_backend(context))
+        if missing is not None:
+            # Said here, because Blender cuts what another operator's poll says.
+            self.report({"ERROR"}, missing)
+            return {"CANCELLED"}
         return hand_over(
             self, bpy.ops.jumps.estimate_poses, self._in_window, filepath=self.filepath
         )

@@ -19,6 +19,7 @@ from ..scene.export import FORMATS, export_steps
 from ..scene.result import Result, active_result, required_result
 from ..scene.stage import Options, take_of
 from .long_operator import WORK_FOR, LongOperator, hand_over, refuse_if_running
+from .settings import chosen_rig
 
 
 class _Exports:
@@ -31,7 +32,7 @@ class _Exports:
         settings = context.scene.jumps
         if context.mode == "EDIT_ARMATURE":
             reason = "Leave the armature's Edit Mode first."
-        elif settings.export_of == "RIG" and settings.rig is None:
+        elif settings.export_of == "RIG" and chosen_rig(context.scene) is None:
             reason = "Choose the rig first, under Retarget."
         elif settings.export_of == "RESULT" and active_result(context) is None:
             reason = "Select a JUMPS result first."
@@ -102,9 +103,9 @@ class JUMPS_OT_write_motion(_Exports, LongOperator, Operator):
 
 
 def _chosen(context: Context) -> Result | Object:
-    settings = context.scene.jumps
-    if settings.export_of == "RESULT":
+    if context.scene.jumps.export_of == "RESULT":
         return required_result(context)
-    if settings.rig is None:
+    rig = chosen_rig(context.scene)
+    if rig is None:
         raise JumpsError("Choose the rig first, under Retarget.")
-    return settings.rig
+    return rig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Set
 from contextlib import suppress
@@ -20,6 +21,8 @@ _POLL_EVERY = 0.05  # seconds
 WORK_FOR = 0.03  # seconds at each poll, for work that is done in the window's own thread
 _DRAWN_OVER = ("VIEW_3D", "CLIP_EDITOR")
 _SHOW_EVERY = 0.25  # seconds; drawing costs the window more than polling does
+# What Blender puts before the reason of a poll that says no.
+_REFUSED = re.compile(r"^Operator bpy\.ops\.\S+\.poll\(\) ")
 
 
 @dataclass
@@ -251,7 +254,7 @@ def hand_over(asked: Any, other: Any, in_window: bool, **options: object) -> set
     try:
         outcome = other("INVOKE_DEFAULT" if in_window else "EXEC_DEFAULT", True, **options)
     except RuntimeError as error:
-        asked.report({"ERROR"}, str(error).removeprefix("Error: ").strip())
+        asked.report({"ERROR"}, _REFUSED.sub("", str(error).removeprefix("Error: ").strip()))
         return {"CANCELLED"}
     return {"CANCELLED"} if "CANCELLED" in outcome else {"FINISHED"}
 

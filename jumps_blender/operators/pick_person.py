@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import bpy
 import numpy as np
 from bpy.props import StringProperty
 from bpy.types import Area, Context, Event, Operator, Region
@@ -99,11 +100,18 @@ class JUMPS_OT_pick_person(Operator):
         self._end(context)
 
     def _end(self, context: Context) -> None:
-        picking.is_on, picking.lit = False, -1
-        if context.workspace is not None:
-            context.workspace.status_text_set(None)
-        changed()
+        stop_picking()
         redraw(context, {"WINDOW", "UI"})
+
+
+def stop_picking() -> None:
+    """Draw nobody to choose from any more, and take the words out of the status bar."""
+    picking.is_on, picking.lit = False, -1
+    # The user may be in another workspace by now, and only the context's is told.
+    for workspace in bpy.data.workspaces:
+        with bpy.context.temp_override(workspace=workspace):
+            workspace.status_text_set(None)
+    changed()
 
 
 def _people(context: Context) -> Any:

@@ -120,6 +120,8 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
     def finish(self, context: Context, job: WorkerJob | ChainedJob) -> str:
         words = super().finish(context, job)
         settings = by_uid(bpy.data.scenes, self._scene).jumps
+        if settings.source != self._preview.sequence.source:
+            del self._placing["footage"]  # the panel's is another clip's
         for key, value in self._placing.items():
             setattr(settings, key, value)
         return words

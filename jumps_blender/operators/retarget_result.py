@@ -13,7 +13,7 @@ from ..scene.retarget import retarget_steps, rig_bones
 from ..skeletons.rig_maps import problems
 from .long_operator import WORK_FOR, LongOperator
 from .needs_result import NeedsResult
-from .settings import recognise_bones
+from .settings import chosen_rig, recognise_bones
 
 
 class JUMPS_OT_map_rig(Operator):
@@ -25,7 +25,7 @@ class JUMPS_OT_map_rig(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if context.scene.jumps.rig is None:
+        if chosen_rig(context.scene) is None:
             cls.poll_message_set("Choose the rig first.")
             return False
         return True
@@ -51,23 +51,24 @@ class JUMPS_OT_retarget(NeedsResult, LongOperator, Operator):
         if result is not None and not result.lifter:
             cls.poll_message_set("This result is flat: upsample it again with Lift to 3D.")
             return False
-        if context.scene.jumps.rig is None:
+        if chosen_rig(context.scene) is None:
             cls.poll_message_set("Choose the rig first.")
             return False
         return True
 
     def start(self, context: Context) -> SteppedJob:
         result, settings = required_result(context), context.scene.jumps
-        if settings.rig is None:
+        rig = chosen_rig(context.scene)
+        if rig is None:
             raise JumpsError("Choose the rig first.")
         chosen = chosen_bones(settings)
-        wrong = problems(chosen, rig_bones(settings.rig))
+        wrong = problems(chosen, rig_bones(rig))
         if wrong:
             raise JumpsError(wrong[0])
-        self._range, self._rig = result.frame_range, settings.rig.name
+        self._range, self._rig = result.frame_range, rig.name
         steps = retarget_steps(
             result,
-            settings.rig,
+            rig,
             chosen,
             limbs=settings.limbs,
             root_motion=settings.root_motion,

@@ -13,7 +13,7 @@ from ..scene.canvas import Canvas, flat_canvas
 from ..scene.detections import Detections, find_detections
 from ..scene.preview import Placing
 from ..scene.result import results_in
-from .settings import rule_of, source_of
+from .settings import chosen_index, rule_of, source_of
 
 _MOST_SHOWN = 50  # people to choose from at one moment
 
@@ -44,8 +44,9 @@ class Seen:
 def seen_now(context: Context, placing: Placing | None) -> Seen | None:
     """The chosen person, or all while one is being chosen; None where nothing is to be shown.
 
-    placing: where the scene's preview is, which the picture goes with. Once the source has a
-    result and no preview, its detections aren't shown any more.
+    placing: where the scene's preview is, which the picture goes with; beside another clip's,
+        detections are shown only while a person is being chosen. Once the source has a result and
+        no preview, its detections aren't shown any more.
     """
     scene, settings = context.scene, context.scene.jumps
     if not (settings.show_detection or picking.is_on):
@@ -53,20 +54,23 @@ def seen_now(context: Context, placing: Placing | None) -> Seen | None:
     detections = find_detections(*source_of(settings))
     if detections is None:
         return None
-    index = max(0, min(settings.person_index, len(detections.people) - 1))
+    index = chosen_index(settings, detections.people)
     track = detections.people[index].track
+    if placing is not None and placing.preview.sequence.source != track.source:
+        if not picking.is_on:
+            return None
+        placing = None
+    start, use_clip_fps = settings.start_frame, settings.use_clip_fps
     if placing is not None:
-        fps, start = placing.preview.sequence.fps, settings.start_frame
-        canvas = placing.canvas()
-        if placing.preview.placed is not None:
-            start = placing.preview.placed[0]
+        fps, canvas = placing.preview.sequence.fps, placing.canvas()
+        start, use_clip_fps = placing.preview.placing(start, use_clip_fps)
     elif not picking.is_on and any(each.source == track.source for each in results_in(scene)):
         return None
     else:
-        fps, start = track.fps or ASSUMED_FPS, settings.start_frame
+        fps = track.fps or ASSUMED_FPS
         tall = settings.height / scene.unit_settings.scale_length
         canvas = flat_canvas(detections.plane(index, tall))
-    rate = fps if settings.use_clip_fps else scene.render.fps / scene.render.fps_base
+    rate = fps if use_clip_fps else scene.render.fps / scene.render.fps_base
     time = (scene.frame_current_final - start) / rate
     people = sightings_at(settings, detections, time)
     return Seen(people, canvas) if people else None
@@ -78,7 +82,7 @@ def sightings_at(
     """The chosen person at a time of the clip, in seconds, or all while one is being chosen."""
     if detections is None:
         return []
-    chosen = max(0, min(settings.person_index, len(detections.people) - 1))
+    chosen = chosen_index(settings, detections.people)
     rule = rule_of(settings)
     found: list[tuple[int, Sighting]] = []
     for index in range(len(detections.people)) if picking.is_on else (chosen,):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 
 import bpy
 from bpy.props import (
@@ -70,6 +70,11 @@ def source_of(settings: PropertyGroup) -> tuple[str, str, float]:
     return settings.source, settings.format, settings.source_fps
 
 
+def chosen_index(settings: PropertyGroup, people: Sized) -> int:
+    """The chosen person's place in a list of people; the list may have become shorter since."""
+    return max(0, min(settings.person_index, len(people) - 1))
+
+
 def rule_of(settings: PropertyGroup) -> Missing:
     """What counts as missing."""
     # Properties are single precision: 0.05 is 0.05000000074505806 there.
@@ -112,8 +117,22 @@ class JUMPS_PG_slot(PropertyGroup):
     )
 
 
-def _is_rig(_settings: PropertyGroup, item: Object) -> bool:
-    return item.type == "ARMATURE" and "jumps_result" not in item
+def _is_rig(settings: PropertyGroup, item: Object) -> bool:
+    is_rig = item.type == "ARMATURE" and "jumps_result" not in item
+    return is_rig and _is_in(settings.id_data, item)
+
+
+def chosen_rig(scene: Scene) -> Object | None:
+    """The rig that the panel names; None for none, and for one that isn't in the scene.
+
+    What the user deletes lives on in the file as long as a property points at it.
+    """
+    rig = scene.jumps.rig
+    return rig if rig is not None and _is_in(scene, rig) else None
+
+
+def _is_in(scene: Scene, item: Object) -> bool:
+    return any(each == item for each in scene.objects)  # linked ones may have the same name
 
 
 def _rig_chosen(settings: PropertyGroup, _context: Context) -> None:
@@ -124,10 +143,11 @@ def recognise_bones(settings: PropertyGroup) -> None:
     """Fill the table of the rig's bones anew, by their names and places."""
     settings.slots.clear()
     settings.rig_map = ""
-    if settings.rig is None:
+    rig = chosen_rig(settings.id_data)
+    if rig is None:
         return
-    settings.rig_map, found = mapped(rig_bones(settings.rig))
-    show_bones(settings, ik_controls(settings.rig, found) | found)
+    settings.rig_map, found = mapped(rig_bones(rig))
+    show_bones(settings, ik_controls(rig, found) | found)
 
 
 def show_bones(settings: PropertyGroup, found: Mapping[str, Sequence[str]]) -> None:

@@ -36,11 +36,24 @@ def clip_of(context: Context) -> Clip | None:
     detections = find_detections(*panel.source_of(settings))
     if detections is None or not detections.people:
         return None
-    index = max(0, min(settings.person_index, len(detections.people) - 1))
+    index = panel.chosen_index(settings, detections.people)
     track = detections.people[index].track
     fps = track.fps or ASSUMED_FPS
     plane = detections.plane(index, 1.0)
     return Clip(None, plane, track.image_size or (0, 0), fps, float(track.times[-1]))
+
+
+def footage_of(context: Context) -> str:
+    """Path of the footage behind what ``clip_of`` tells, empty for none.
+
+    The panel may be about another clip than the preview that waits; then that keeps what it was
+    upsampled with.
+    """
+    settings = context.scene.jumps
+    preview = find(settings.preview)
+    if preview is None or preview.sequence.source == settings.source:
+        return str(settings.footage)
+    return preview.footage
 
 
 def placing(context: Context) -> dict[str, Any]:
@@ -78,8 +91,12 @@ class JUMPS_OT_show_footage(Operator):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        if not context.scene.jumps.footage:
-            cls.poll_message_set("Name the footage in the Source panel first.")
+        if not footage_of(context):
+            cls.poll_message_set(
+                "The preview is of another clip, which was upsampled without footage."
+                if context.scene.jumps.footage
+                else "Name the footage in the Source panel first."
+            )
             return False
         if clip_of(context) is None:
             cls.poll_message_set("Import or estimate poses first, or read them again.")
@@ -93,11 +110,11 @@ class JUMPS_OT_show_footage(Operator):
         return True
 
     def execute(self, context: Context) -> set[str]:
-        settings, clip = context.scene.jumps, clip_of(context)
+        clip = clip_of(context)
         try:
             if clip is None:
                 raise JumpsError("Import or estimate poses first, or read them again.")
-            footage = find_footage(settings.footage)
+            footage = find_footage(footage_of(context))
             if not all(clip.size):
                 clip = Clip(clip.preview, clip.plane, footage.size, clip.fps, clip.seconds)
             camera = show_footage(context, footage, clip, **placing(context))

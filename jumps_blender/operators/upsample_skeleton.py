@@ -21,7 +21,7 @@ from .filmed import Filmed, filmed_by
 from .footage_check import MotionCheck
 from .long_operator import WORK_FOR, LongOperator, redraw, refuse_if_running
 from .runtime import chosen_runtime, missing_package, worker
-from .settings import rule_of, set_preview
+from .settings import chosen_index, rule_of, set_preview
 from .show_footage import follow
 
 # What a result keeps of its settings that isn't about upsampling.
@@ -36,6 +36,7 @@ class Upsampling(LongOperator):
 
     again_uid = 0
     _filmed: Filmed | None = None
+    _footage = ""
     _is_estimated = False
 
     def request(
@@ -56,6 +57,7 @@ class Upsampling(LongOperator):
         """
         self._scene = context.scene.session_uid
         self._frames, self._settings, self._filmed = frames, settings, filmed
+        self._footage = "" if footage is None else str(footage.path)
         runtime = chosen_runtime(context)
         video = usable_estimation(settings.get("video"))
         path = bpy.path.abspath(source)
@@ -114,7 +116,9 @@ class Upsampling(LongOperator):
         if isinstance(job, ChainedJob) and self._filmed is not None and space is not None:
             space = self._filmed.placed(space, job.first.result, self._settings["foot_lock"])
             placed = self._filmed.start_frame, self._filmed.use_clip_fps
-        self._preview = Preview(sequence, space, self._settings, self.again_uid, placed)
+        self._preview = Preview(
+            sequence, space, self._settings, self.again_uid, placed, self._footage
+        )
         self._preview.plane(1.0)
 
     def finish(self, context: Context, _job: WorkerJob | ChainedJob) -> str:
@@ -157,7 +161,7 @@ class JUMPS_OT_upsample_skeleton(Upsampling, Operator):
         settings = context.scene.jumps
         if not settings.people:
             raise JumpsError("Import or estimate poses first.")
-        person = settings.people[max(0, min(settings.person_index, len(settings.people) - 1))]
+        person = settings.people[chosen_index(settings, settings.people)]
         # Read anew: the .blend keeps the way to the file and not its content.
         footage = find_footage(settings.footage) if settings.footage else None
         chosen, told = upsampling_settings(context), None

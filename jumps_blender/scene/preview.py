@@ -55,6 +55,7 @@ class Preview:
         one goes; 0 where none was
     placed: the start frame and whether the clip's rate is the scene's, where a moving camera
         leaves no choice
+    footage: path of the video that it was upsampled with, empty for none
     """
 
     sequence: PoseSequence
@@ -62,6 +63,7 @@ class Preview:
     settings: Mapping[str, Any] = field(default_factory=dict)
     again_uid: int = 0
     placed: tuple[int, bool] | None = None
+    footage: str = ""
 
     @property
     def clip(self) -> Path:
@@ -82,6 +84,10 @@ class Preview:
         """How the picture lies in the scene for a person ``tall`` scene units tall."""
         unit = self._unit_plane
         return PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
+
+    def placing(self, start_frame: int, use_clip_fps: bool) -> tuple[int, bool]:
+        """The start frame and whose rate counts, as asked for where that is still free."""
+        return self.placed or (start_frame, use_clip_fps)
 
     def in_picture(self, time: float) -> Figure | None:
         """The joints at a time of the clip, in seconds, as its camera sees them; None outside it.
@@ -165,7 +171,8 @@ def forget_all() -> None:
 def replaced(context: Context, preview: Preview, keep_previous: bool) -> Result | None:
     """The result in whose place ``apply`` will put the preview; None where there is none."""
     for result in results_in(context.scene) if preview.again_uid else ():
-        if any(item.session_uid == preview.again_uid for item in result.members):
+        is_again = any(item.session_uid == preview.again_uid for item in result.members)
+        if is_again and not result.linked_from:
             return result
     return None if keep_previous else to_replace(context, preview.sequence)
 
@@ -231,7 +238,7 @@ def placing_at(
 ) -> Placing:
     """Where the preview is at the scene's current frame; beyond its ends, as it is there."""
     scene, sequence = context.scene, preview.sequence
-    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
+    start_frame, use_clip_fps = preview.placing(start_frame, use_clip_fps)
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     now = scene.frame_current_final
     before, after, share = between(frames, now)
@@ -281,7 +288,7 @@ def apply(
     colours: Colours = STATE_COLOURS,
 ) -> Result:
     """Make the previewed sequence a result in the scene; arguments as for ``create_result``."""
-    start_frame, use_clip_fps = preview.placed or (start_frame, use_clip_fps)
+    start_frame, use_clip_fps = preview.placing(start_frame, use_clip_fps)
     return create_result(
         context,
         preview.sequence,

@@ -103,10 +103,15 @@ class Result:
 
     @property
     def linked_from(self) -> str:
-        """The other .blend file that it lies in and can't be changed from here, else empty."""
+        """The other .blend file that it lies in and can't be changed from here, else empty.
+
+        A library override lies there too: its actions and its objects' places do.
+        """
         for item in self.members:
-            if item.library is not None:
-                return str(item.library.filepath)
+            override = item.override_library
+            held = item if override is None else override.reference
+            if held is not None and held.library is not None:
+                return str(held.library.filepath)
         return ""
 
     @property
@@ -215,14 +220,15 @@ def create_result(
     use_clip_fps: give the scene the clip's frame rate
     extend_range: let the scene's frame range contain the clip
     keep_previous: leave an earlier result of the same source and person beside the new one
-    replaces: the result that is replaced, whatever it is of
+    replaces: the result of this file that is replaced, whatever it is of
     colours: of the three states, sRGB
     settings: what the sequence was upsampled with, kept with the result as JSON
 
-    A result of the same source and person in this scene is replaced (``to_replace``); its root's
-    name and placement are kept, and what else in the file points at it, such as children and
-    constraints, points at the new one. When anything fails, the scene is left as it was. Raises
-    JumpsError when the clip ends beyond Blender's last frame or nobody is that tall.
+    A result of the same source and person in this scene is replaced (``to_replace``): the new one
+    gets its root, with all that the user has done to that, and what else in the file points at it,
+    such as children and constraints, points at the new one. One that lies in a camera's own world
+    gets a root of its own. When anything fails, the scene is left as it was. Raises JumpsError
+    when the clip ends beyond Blender's last frame or nobody is that tall.
     """
     if not MIN_HEIGHT <= height <= MAX_HEIGHT:
         raise JumpsError(
@@ -241,8 +247,6 @@ def create_result(
         )
     title = ""
     previous = replaces or (None if keep_previous else to_replace(context, sequence))
-    if previous is not None and previous.linked_from:
-        previous = None  # it belongs to another file
     if previous is not None and (root := previous.find("root")) is not None:
         title = root.name
     result_id = uuid.uuid4().hex
@@ -256,7 +260,7 @@ def create_result(
         _remove_everything(result_id)
         raise
     if previous is not None:
-        _take_place(result, previous, keep_place=not has_own_world(space))
+        result = _take_place(result, previous, keep_root=not has_own_world(space))
     _name(result, title)
     if footage is not None:
         match_render(scene, picture_size(sequence, space, footage))
@@ -324,11 +328,15 @@ def results_in(scene: Scene) -> list[Result]:
 
 
 def to_replace(context: Context, sequence: PoseSequence) -> Result | None:
-    """The scene's result of the same source and person; of several, the active one."""
+    """The scene's result of the same source and person; of several, the active one.
+
+    What lies in another file can't be replaced.
+    """
     same = [
         result
         for result in results_in(context.scene)
         if (result.source, result.person) == (sequence.source, sequence.person)
+        and not result.linked_from
     ]
     active = active_result(context) if len(same) > 1 else None
     return active if active in same else next(iter(same), None)
@@ -377,12 +385,14 @@ def clear_result(result: Result) -> None:
     A collection into which the user has put something else stays, with what is hers; an action
     that a copy of the result still uses stays too.
     """
-    result_id = result.id
+    _clear(result.members, result.id)
+
+
+def _clear(members: Iterable[Object], result_id: str) -> None:
+    """Remove these objects of a result, and what is left of it without them."""
     kinds = (("ARMATURE", bpy.data.armatures), ("CAMERA", bpy.data.cameras))
-    owned = [
-        (kept, item.data) for item in result.members for kind, kept in kinds if item.type == kind
-    ]
-    for item in result.members:
+    owned = [(kept, item.data) for item in members for kind, kept in kinds if item.type == kind]
+    for item in members:
         bpy.data.objects.remove(item)
     for kept, data in owned:
         if data.users == 0:
@@ -525,25 +535,45 @@ def _set(owner: ID, properties: Mapping[str, str | int | float]) -> None:
         owner[key] = value
 
 
-def _take_place(result: Result, previous: Result, keep_place: bool) -> None:
-    """Put a new result where the previous one stood, with what hangs on it, and remove that."""
-    root = previous.find("root")
-    result.root["jumps_lineage"] = previous.lineage
-    if root is not None and keep_place:
-        result.root.parent = root.parent
-        result.root.matrix_parent_inverse = root.matrix_parent_inverse
-        result.root.matrix_basis = root.matrix_basis
+def _take_place(result: Result, previous: Result, keep_root: bool) -> Result:
+    """Put a new result where the previous one stood, with what hangs on it, and remove that.
+
+    keep_root: let the previous one's root carry the new one
+    """
+    previous_id, lineage = previous.id, previous.lineage
+    kept = previous.find("root") if keep_root else None
+    if kept is not None:
+        result = _under(kept, result)
+    result.root["jumps_lineage"] = lineage
+    left = [item for item in previous.members if item != kept]
     heirs = {item.get("jumps_joint") or item.get("jumps_role"): item for item in result.members}
     for item in previous.members:
         for collection in item.users_collection:
-            if collection.get("jumps_result") == previous.id:
+            if collection.get("jumps_result") == previous_id:
                 collection.objects.unlink(item)
-    for item in previous.members:
+    for item in left:
         heir = heirs.get(item.get("jumps_joint") or item.get("jumps_role"))
         if heir is not None and heir.type == item.type:
             # Children, constraints, modifiers, drivers, the user's own collections.
             item.user_remap(heir)
-    clear_result(previous)
+    _clear(left, previous_id)
+    return result
+
+
+def _under(root: Object, result: Result) -> Result:
+    """A result whose root is exchanged for an earlier one.
+
+    The object itself stays, because what the user may have done to it can't be copied whole: its
+    parent, which may be a bone, deltas, keys, tracks, drivers, constraints, properties.
+    """
+    own = result.root
+    members = tuple(root if item == own else item for item in result.members)
+    for key in [key for key in root.keys() if key.startswith("jumps_")]:  # noqa: SIM118
+        del root[key]
+    _set(root, {key: value for key, value in own.items() if key.startswith("jumps_")})
+    own.user_remap(root)  # the joints hang on it, and it lies in their collection
+    bpy.data.objects.remove(own)
+    return Result(members)
 
 
 def _name(result: Result, title: str) -> None:

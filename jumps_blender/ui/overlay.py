@@ -26,6 +26,7 @@ from ..operators.long_operator import running
 from ..operators.preferences import colours as chosen_colours
 from ..operators.seen import picking, seen_now, sightings_at
 from ..operators.settings import source_of
+from ..operators.show_footage import footage_of
 from ..scene.detections import Detections, find_detections
 from ..scene.look import Colours, display
 from ..scene.preview import Figure, Placing, Preview, find, placing_at
@@ -152,10 +153,12 @@ def clip_shape(context: Context, clip: MovieClip, matrix: NDArray[np.float64]) -
 
     matrix: (4, 4), to pixels from places in the picture, each side of which is 1 long, y up
     """
-    chosen = context.scene.jumps
-    if not chosen.footage or not _is_same(clip, chosen.footage):
+    chosen, footage = context.scene.jumps, footage_of(context)
+    if not footage or not _is_same(clip, footage):
         return None
     preview, detections = find(chosen.preview), find_detections(*source_of(chosen))
+    if preview is not None and preview.sequence.source != chosen.source:
+        detections = None  # of another clip
     fps = clip.fps
     if clip.source == "SEQUENCE":
         fps = preview.sequence.fps if preview else chosen.file_fps or ASSUMED_FPS

@@ -8,7 +8,10 @@ from ..operators.long_operator import JUMPS_OT_cancel, running
 
 
 def draw_running(layout: UILayout, *operators: type[Operator]) -> bool:
-    """Draw the bar if one of these operators is at work; returns whether it is."""
+    """Draw the bar if one of these operators is at work; returns whether it is.
+
+    layout: one that is never greyed, since Cancel is there until the work ends
+    """
     work = running()
     if work is None or work.title not in [operator.bl_label for operator in operators]:
         return False

@@ -19,7 +19,7 @@ from ..operators.select_result import JUMPS_OT_select_result
 from ..scene.bake import is_baked
 from ..scene.feet import CONTACT, contact_owners
 from ..scene.preview import replaced
-from ..scene.result import active_result, results_in, scene_frames
+from ..scene.result import active_result, has_own_world, results_in, scene_frames
 from .progress import draw_running
 from .sidebar import SidebarPanel, lacking, title_of_result
 
@@ -47,7 +47,7 @@ class JUMPS_PT_result(SidebarPanel, Panel):
             self.layout.menu("JUMPS_MT_results", text=title, icon="OUTLINER_OB_ARMATURE")
         column = self.column(reason)
         column.prop(settings, "show_states")
-        if not draw_running(column, JUMPS_OT_bake_to_armature):
+        if not draw_running(self.layout, JUMPS_OT_bake_to_armature):
             words = "Bake Again" if result is not None and is_baked(result) else "Bake to Armature"
             column.operator(JUMPS_OT_bake_to_armature.bl_idname, text=words, icon="ACTION")
         row = column.row(align=True)
@@ -63,11 +63,17 @@ class JUMPS_PT_placement(SidebarPanel, Panel):
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Context) -> None:
-        column = self.column()
-        if waiting(context) is None:
+        column, preview = self.column(), waiting(context)
+        fixed: tuple[str, ...] = ()
+        if preview is None:
             column.label(text="For the next Apply:")
+        else:
+            fixed += ("start_frame", "use_clip_fps") if preview.placed is not None else ()
+            fixed += ("height",) if has_own_world(preview.space) else ()
         for name in ("height", "start_frame", "use_clip_fps", "extend_range", "keep_previous"):
-            column.prop(context.scene.jumps, name)
+            row = column.row()
+            row.enabled = name not in fixed
+            row.prop(context.scene.jumps, name)
 
 
 class JUMPS_PT_feet(SidebarPanel, Panel):
@@ -91,7 +97,7 @@ class JUMPS_PT_feet(SidebarPanel, Panel):
         column.use_property_decorate = True  # keys are set and removed here
         for title, owner in owners:
             column.prop(owner, f'["{CONTACT}"]', text=title)
-        if not draw_running(column, JUMPS_OT_lock_feet):
+        if not draw_running(self.layout, JUMPS_OT_lock_feet):
             column.operator(JUMPS_OT_lock_feet.bl_idname, icon="CON_KINEMATIC")
 
 
@@ -163,13 +169,14 @@ def _draw_preview(layout: UILayout, context: Context) -> None:
         icon="HIDE_OFF",
         translate=False,
     )
-    frames = scene_frames(scene, sequence, settings.start_frame, settings.use_clip_fps)
+    placing = preview.placing(settings.start_frame, settings.use_clip_fps)
+    frames = scene_frames(scene, sequence, *placing)
     row = layout.row()
     row.alert = not frames[0] - 0.5 <= scene.frame_current_final <= frames[-1] + 0.5
     away = ": not at this one" if row.alert else ""
     row.label(text=f"Frames {frames[0]:.0f} to {frames[-1]:.0f}{away}", translate=False)
     previous = replaced(context, preview, settings.keep_previous)
-    if previous is not None and not previous.linked_from:
+    if previous is not None:
         layout.label(text=f"Replaces {title_of_result(previous)}", translate=False)
     own = preferences(context)
     if own is not None:

@@ -9,6 +9,7 @@ from bpy.types import Context, Panel, PropertyGroup, UILayout
 
 from ..operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
 from ..operators.retarget_result import JUMPS_OT_map_rig, JUMPS_OT_retarget
+from ..operators.settings import chosen_rig
 from ..scene.result import active_result
 from ..scene.retarget import CONTROLS, DRIVEN, has_switch
 from ..skeletons.rig_maps import RIG_MAPS
@@ -30,17 +31,20 @@ class JUMPS_PT_retarget(SidebarPanel, Panel):
         reason = "This result is flat: use Lift to 3D." if flat else lacking(context)
         column = self.column(reason)
         column.prop(settings, "rig")
-        if settings.rig is not None:
+        rig = chosen_rig(context.scene)
+        if rig is not None:
             family = RIG_MAPS[settings.rig_map].title if settings.rig_map in RIG_MAPS else None
             column.label(text=f"Bones: {family or settings.rig_map}", translate=False)
             slots = {row.slot for row in settings.slots if row.bone}
             row = column.row()
-            row.enabled = has_switch(settings.rig)
+            row.enabled = has_switch(rig)
             row.prop(settings, "limbs", expand=True)
             row = column.row()
             row.enabled = "root" in slots
             row.prop(settings, "root_motion")
-        if not draw_running(column, JUMPS_OT_retarget):
+        elif settings.rig is not None:
+            column.label(text=f"{settings.rig.name} isn't in this scene.", translate=False)
+        if not draw_running(self.layout, JUMPS_OT_retarget):
             column.operator(JUMPS_OT_retarget.bl_idname, icon="CON_ARMATURE")
 
 
@@ -53,7 +57,7 @@ class JUMPS_PT_bones(SidebarPanel, Panel):
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        return context.scene.jumps.rig is not None
+        return chosen_rig(context.scene) is not None
 
     def draw_header_preset(self, _context: Context) -> None:
         JUMPS_PT_bones_presets.draw_panel_header(self.layout)
@@ -85,7 +89,8 @@ class JUMPS_PT_export(SidebarPanel, Panel):
         settings = context.scene.jumps
         is_rig = settings.export_of == "RIG"
         if is_rig:
-            reason = "Choose a rig under Retarget." if settings.rig is None else None
+            is_chosen = chosen_rig(context.scene) is not None
+            reason = None if is_chosen else "Choose a rig under Retarget."
         else:
             reason = lacking(context)
         self.layout.row().prop(settings, "export_of", expand=True)
@@ -93,7 +98,7 @@ class JUMPS_PT_export(SidebarPanel, Panel):
         column.prop(settings, "export_format")
         for name in ("in_place", *(("export_meshes", "deform_only") if is_rig else ())):
             column.prop(settings, name)
-        if not draw_running(column, JUMPS_OT_write_motion):
+        if not draw_running(self.layout, JUMPS_OT_write_motion):
             column.operator(JUMPS_OT_export_motion.bl_idname, icon="EXPORT")
 
 

@@ -27,7 +27,7 @@ from ..operators.read_poses import JUMPS_OT_read_again, JUMPS_OT_read_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.runtime import missing_package
 from ..operators.settings import source_of
-from ..operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage
+from ..operators.show_footage import JUMPS_OT_hide_footage, JUMPS_OT_show_footage, footage_of
 from ..operators.upsample_skeleton import JUMPS_OT_upsample_skeleton
 from ..scene.detections import find_detections
 from ..scene.footage_view import footage_camera
@@ -79,7 +79,7 @@ class JUMPS_PT_source(SidebarPanel, Panel):
             layout.prop(settings, "footage", icon="FILE_MOVIE")
             if footage_camera(context.scene) is not None:
                 layout.operator(JUMPS_OT_hide_footage.bl_idname, icon="HIDE_ON")
-            elif settings.footage:
+            elif footage_of(context):
                 layout.operator(JUMPS_OT_show_footage.bl_idname, icon="CAMERA_DATA")
         else:
             layout.label(text="Or drop a pose file or a video here.", icon="INFO")

@@ -5,6 +5,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from .drawn import drawn
 from .rigs import lifted, make_rig, moving
 from .test_orientation import REST
 from .test_retarget import MIXAMO
@@ -64,6 +65,32 @@ def _retarget() -> None:
     result = lifted(moving())
     bpy.context.view_layer.objects.active = result.root
     bpy.ops.jumps.retarget()
+
+
+def test_a_rig_that_was_deleted_is_not_chosen_any_more(rig, tmp_path: Path) -> None:
+    result = lifted(moving())
+    panel = bpy.context.scene.jumps
+    rig.name = "Hero"
+    assert bpy.types.JUMPS_PT_bones.poll(bpy.context)
+    for item in bpy.context.selected_objects:
+        item.select_set(False)
+    rig.select_set(True)
+    bpy.ops.object.delete()
+    # The panel's own pointer keeps it in the file.
+    assert panel.rig == rig
+    bpy.context.view_layer.objects.active = result.root
+    panel.export_of = "RIG"
+    for name, options in (
+        ("map_rig", {}),
+        ("retarget", {}),
+        ("add_bones_preset", {"name": "x"}),
+        ("export_motion", {"filepath": str(tmp_path / "x.fbx")}),
+    ):
+        with pytest.raises(RuntimeError, match="Choose the rig first"):
+            getattr(bpy.ops.jumps, name)(**options)
+    assert not bpy.types.JUMPS_PT_bones.poll(bpy.context)
+    assert "Hero isn't in this scene." in drawn("JUMPS_PT_retarget")
+    assert "Choose a rig under Retarget." in drawn("JUMPS_PT_export")
 
 
 def test_what_is_no_preset_changes_nothing(rig, tmp_path: Path) -> None:  # noqa: ARG001

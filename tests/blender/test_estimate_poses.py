@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -181,6 +182,41 @@ def test_a_result_is_run_again_when_the_poses_are_gone(
     film.unlink()
     with pytest.raises(RuntimeError, match=r"gångart 1\.mp4: there is no such file; choose the"):
         bpy.ops.jumps.rerun_result()
+
+
+def test_a_dropped_video_without_an_estimator_changes_nothing(
+    extension: None,  # noqa: ARG001
+    film: Path,
+) -> None:
+    estimators = sys.modules[f"{MODULE}.operators.estimators"]
+    backend = sys.modules[f"{MODULE}.video.backends"].BACKENDS["mediapipe"]
+    panel().video = "before.mp4"
+    with pytest.raises(RuntimeError) as caught:
+        bpy.ops.jumps.open_video(filepath=str(film))
+    said = str(caught.value).strip()
+    assert said == f"Error: {estimators.missing_for(bpy.context, backend)}"
+    assert said.startswith("Error: MediaPipe Pose is not installed; press Install")
+    assert (panel().video, panel().footage, panel().source) == ("before.mp4", "", "")
+
+
+def test_what_another_operators_poll_says_is_passed_on_alone(
+    extension: None,  # noqa: ARG001
+) -> None:
+    said = []
+    asked = SimpleNamespace(report=lambda kind, words: said.append((kind, words)))
+    hand_over = sys.modules[f"{MODULE}.operators.long_operator"].hand_over
+    assert hand_over(asked, bpy.ops.jumps.bake_to_armature, False) == {"CANCELLED"}
+    assert said == [({"ERROR"}, "Select a JUMPS result first.")]
+
+
+def test_a_video_that_fails_is_not_left_in_the_panel(
+    estimator: Callable[..., Path], film: Path
+) -> None:
+    estimator(die_at=7)
+    panel().video = "before.mp4"
+    with pytest.raises(RuntimeError, match="out of luck"):
+        bpy.ops.jumps.open_video(filepath=str(film))
+    assert panel().video == "before.mp4"
 
 
 def test_what_cannot_be_done_is_said(estimator: Callable[..., Path], film: Path) -> None:

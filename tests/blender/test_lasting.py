@@ -35,7 +35,7 @@ def joints(result) -> np.ndarray:
     rows = []
     for frame in (1, 8, 15):
         bpy.context.scene.frame_set(frame)
-        rows.append([empty.matrix_world.translation for empty in result.empties])
+        rows.append([tuple(empty.matrix_world.translation) for empty in result.empties])
     return np.array(rows)
 
 
@@ -176,6 +176,43 @@ def test_a_linked_result_is_used_but_not_changed(pose_file: Path, tmp_path: Path
     bpy.ops.jumps.rerun_result()
     bpy.ops.jumps.apply_preview()
     assert sorted(bool(each.linked_from) for each in results_in(scene)) == [False, True]
+
+
+@pytest.mark.usefixtures("extension")
+def test_an_override_of_a_linked_result_is_not_changed_either(
+    pose_file: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library.blend"
+    expected = joints(make(pose_file))
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, app_template="")
+    with bpy.data.libraries.load(str(library), link=True) as (there, here):
+        here.collections = there.collections
+    scene = bpy.context.scene
+    linked = bpy.data.collections[0]
+    scene.collection.children.link(linked)
+    linked.override_hierarchy_create(scene, bpy.context.view_layer)
+    scene.collection.children.unlink(linked)
+    (result,) = results_in(scene)
+    assert all(item.library is None for item in result.members)
+    result.root.location = (9.0, 0.0, 0.0)
+    assert result.linked_from.endswith("library.blend")
+    for name in ("bake_to_armature", "lock_feet", "clear_result"):
+        with pytest.raises(RuntimeError, match=r"lies in .*library\.blend; open that file"):
+            getattr(bpy.ops.jumps, name)()
+    # Made again it stands beside, at the origin, and the next one in the place of that.
+    overlay = sys.modules[f"{MODULE}.ui.overlay"]
+    for _ in range(2):
+        bpy.context.view_layer.objects.active = result.root
+        bpy.ops.jumps.rerun_result()
+        scene.frame_set(8)
+        figure = overlay.previewed_at(bpy.context).figure()
+        assert figure.points == pytest.approx(expected[1], abs=1e-4)
+        assert bpy.ops.jumps.apply_preview() == {"FINISHED"}
+        (own,) = (each for each in results_in(scene) if not each.linked_from)
+        assert np.array_equal(joints(own), expected)
+    assert len(results_in(scene)) == 2
+    assert result.root.location.x == 9.0
 
 
 @pytest.mark.usefixtures("extension")

@@ -19,6 +19,7 @@ from jumps_blender.scene.result import (
 )
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 
+from .test_space import space
 from .walker import walker
 
 
@@ -197,6 +198,71 @@ def test_running_twice_looks_like_running_once() -> None:
     assert again.root["jumps_engine"] == "another"
     assert tuple(again.root.location) == (5.0, 0.0, 0.0)
     assert bpy.context.object == again.root
+
+
+def test_what_was_done_to_the_root_stays() -> None:
+    scene, collection = bpy.context.scene, bpy.context.scene.collection
+    carrier = create_result(bpy.context, walker(person="carrier")).armature
+    lamp = bpy.data.objects.new("Lamp", None)
+    collection.objects.link(lamp)
+    lamp.location = (0.0, 5.0, 0.5)
+    first = create_result(bpy.context, walker())
+    root = first.root
+    root.parent, root.parent_type, root.parent_bone = carrier, "BONE", "l_hand"
+    root.rotation_mode = "XYZ"
+    root.delta_location = (0.1, 0.2, 0.3)
+    for frame, x in ((1, 0.0), (40, 2.0)):
+        root.location.x = x
+        root.keyframe_insert("location", index=0, frame=frame)
+    bound = root.constraints.new("COPY_LOCATION")
+    bound.target, bound.influence = lamp, 0.25
+    driver = root.driver_add("scale", 2).driver
+    driver.expression = "1.5"
+    track = root.animation_data.nla_tracks.new()
+    track.strips.new("turn", 1, bpy.data.actions.new("turn"))
+    root["note"] = "hers"
+    frames = (1, 17, 40)
+    before = []
+    for frame in frames:
+        at(frame)
+        before.append(joints_in_world(first))
+    assert np.ptp(np.array(before), axis=0).max() > 0.5
+    again = create_result(bpy.context, replace(walker(), engine="another"))
+    assert again.root == root
+    assert (again.root["jumps_engine"], again.root["note"]) == ("another", "hers")
+    after = []
+    for frame in frames:
+        at(frame)
+        after.append(joints_in_world(again))
+    assert np.array(after) == pytest.approx(np.array(before), abs=1e-5)
+    assert (root.parent_type, root.parent_bone, bound.influence) == ("BONE", "l_hand", 0.25)
+    assert [each.name for each in root.animation_data.nla_tracks[0].strips] == ["turn"]
+    assert {item.parent for item in again.members if item != root} == {root}
+    assert [each.name for each in root.users_collection] == [root.name]
+    assert len(results_in(scene)) == len(bpy.data.collections) == 2
+    assert len(bpy.data.objects) == 61
+
+
+def test_a_root_that_is_all_that_is_left_is_taken_over() -> None:
+    result = create_result(bpy.context, walker())
+    result.root.location = (5.0, 0.0, 0.0)
+    for item in result.members[1:]:
+        bpy.data.objects.remove(item)
+    again = create_result(bpy.context, walker())
+    assert again.root.location.x == 5.0
+    assert len(bpy.data.objects) == 30
+    assert len(bpy.data.actions) == len(bpy.data.collections) == 1
+
+
+def test_a_root_that_is_taken_over_says_nothing_of_the_earlier_result() -> None:
+    lifted = space()
+    first = create_result(bpy.context, lifted.picture, space=lifted)
+    lineage, root = first.lineage, first.root
+    assert first.lifter
+    flat = create_result(bpy.context, lifted.picture)
+    assert (flat.root, flat.lifter, flat.lineage) == (root, "", lineage)
+    assert plane_of(flat).units_per_pixel > 0
+    assert flat.find("camera") is None
 
 
 def test_replaced_after_the_user_deleted_parts() -> None:
