@@ -196,6 +196,7 @@ def house(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "jumps_blender" / MANIFEST, tmp_path / "jumps_blender")
     (tmp_path / "jumps_blender" / "__init__.py").touch()
     shutil.copy(ROOT / "scripts" / "build_extension.py", tmp_path / "scripts")
+    shutil.copy(ROOT / "LICENSE", tmp_path)
     return tmp_path
 
 
