@@ -34,10 +34,9 @@ MINUTES, STEP, SIDE = (
 LEAST_SPEED, MOST_MEMORY = 0.9, 1.1
 
 _CHILD = """
-import json, sys, time
+import json, runpy, sys, time
 from pathlib import Path
-start = sys.argv[1]
-exec(open(start).read().partition("if __name__")[0], {"__file__": start, "__name__": "start"})
+runpy.run_path(sys.argv[1])
 from jumps_blender.processes.server import Control
 from jumps_blender.video.estimator import frames, worker
 from jumps_blender.video.estimator.mediapipe_solutions import Estimator
@@ -74,7 +73,7 @@ def speeds(runtime: Runtime, folder: str) -> tuple[float, float]:
     """Frames per second of the estimator alone, and of all of it."""
     names = JOINT_SETS["mediapipe33"].joints
     values = json.dumps([str(FILM), folder, FRAMES, ROUNDS, names])
-    command = [str(runtime.python), "-I", "-c", _CHILD, str(ESTIMATOR), values]
+    command = [str(runtime.python), "-I", "-c", _CHILD, str(ESTIMATOR.start), values]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(result.stdout.strip().splitlines()[-1])
     return max(alone for alone, _ in found), max(whole for _, whole in found)
