@@ -24,7 +24,7 @@ class PoseLandmarker:
     def create_from_options(cls, options):
         assert options.running_mode == RunningMode.VIDEO
         with open(options.base_options.model_asset_path, "rb") as file:
-            if file.read(4) != b"task":
+            if file.read() != b"PK\x03\x04task":
                 raise RuntimeError("Unable to open zip archive.")
         return cls(options.num_poses)
 
