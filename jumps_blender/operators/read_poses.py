@@ -21,7 +21,7 @@ from ..scene.detections import keep_detections
 from ..scene.result import by_uid
 from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import blender_runtime, worker
-from .settings import AUTOMATIC, FORMAT_ITEMS, source_of
+from .settings import AUTOMATIC, FORMAT_ITEMS, assign, placed, rule_changed, source_of
 
 
 class PoseOptions:
@@ -95,13 +95,13 @@ def take_poses(
     list_people(settings, facts["people"])
     rule = missing_from(facts["missing"])
     if rule is not None or settings.rule_is_files:
-        rule_words = (rule or IMPORTED).as_data()
-        for key, value in rule_words.items():
-            setattr(settings, key, value)
+        for key, value in (rule or IMPORTED).as_data().items():
+            assign(settings, key, value)
     settings.rule_is_files = rule is not None
     redraw(bpy.context, {"UI", "WINDOW"})
-    # Also where nothing of the rule has changed.
-    settings.dilation = settings.dilation
+    # Also where neither the rule nor the chosen one's number has changed.
+    rule_changed(settings, bpy.context)
+    placed(settings, bpy.context)
     job.notes += [f"{name}: {note}" for note in facts["notes"]]
     noun = "person" if len(facts["people"]) == 1 else "people"
     return (
@@ -147,4 +147,4 @@ def list_people(settings: Any, people: list[dict[str, Any]]) -> None:
         person.first_frame = found["first_frame"]
         person.frames = found["frames"]
         person.missing_share = found["missing_share"]
-    settings.person_index = 0
+    assign(settings, "person_index", 0)

@@ -46,7 +46,8 @@ def changed() -> None:
 on_placing: list[Callable[[Context], None]] = []
 
 
-def _placed(_settings: PropertyGroup, context: Context) -> None:
+def placed(_settings: PropertyGroup, context: Context) -> None:
+    """Tell those who draw or show footage that something lies elsewhere, or is another's."""
     for listener in on_placing:
         listener(context)
     changed()
@@ -56,7 +57,17 @@ def _changed(_settings: PropertyGroup, _context: Context) -> None:
     changed()
 
 
-def _rule_changed(settings: PropertyGroup, _context: Context) -> None:
+def assign(settings: PropertyGroup, name: str, value: float) -> None:
+    """Set a property that those who draw listen to, unless that is its value already.
+
+    Whatever the value, Blender would draw all of every window and evaluate the scene anew.
+    """
+    known = getattr(settings, name)
+    if known != value and not (isinstance(value, float) and round(known, 6) == round(value, 6)):
+        setattr(settings, name, value)
+
+
+def rule_changed(settings: PropertyGroup, _context: Context) -> None:
     """Let the list of people say what is missing now."""
     found = find_detections(*source_of(settings))
     rule = rule_of(settings)
@@ -245,7 +256,7 @@ class JUMPS_PG_settings(PropertyGroup):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     people: CollectionProperty(type=JUMPS_PG_person)
-    person_index: IntProperty(name="Person", description="The person to upsample", update=_placed)
+    person_index: IntProperty(name="Person", description="The person to upsample", update=placed)
     engine: EnumProperty(
         name="Engine",
         translation_context="JUMPS",
@@ -271,7 +282,7 @@ class JUMPS_PG_settings(PropertyGroup):
         min=0.0,
         max=1.0,
         subtype="FACTOR",
-        update=_rule_changed,
+        update=rule_changed,
     )
     shaking: FloatProperty(
         name="Shaking",
@@ -281,7 +292,7 @@ class JUMPS_PG_settings(PropertyGroup):
         min=0.0,
         max=MOST_SHAKING,
         soft_max=10.0,
-        update=_rule_changed,
+        update=rule_changed,
     )
     edge: FloatProperty(
         name="Frame Edge",
@@ -293,7 +304,7 @@ class JUMPS_PG_settings(PropertyGroup):
         soft_max=0.1,
         subtype="FACTOR",
         precision=3,
-        update=_rule_changed,
+        update=rule_changed,
     )
     dilation: IntProperty(
         name="Dilation",
@@ -303,7 +314,7 @@ class JUMPS_PG_settings(PropertyGroup):
         min=0,
         max=MOST_DILATION,
         soft_max=10,
-        update=_rule_changed,
+        update=rule_changed,
     )
     rule_is_files: BoolProperty(
         name="As the File Says",
@@ -392,7 +403,7 @@ class JUMPS_PG_settings(PropertyGroup):
         max=MAX_HEIGHT,
         soft_min=0.5,
         soft_max=2.5,
-        update=_placed,
+        update=placed,
     )
     start_frame: IntProperty(
         name="Start Frame",
@@ -400,21 +411,21 @@ class JUMPS_PG_settings(PropertyGroup):
         default=1,
         min=0,
         max=1_000_000,
-        update=_placed,
+        update=placed,
     )
     use_clip_fps: BoolProperty(
         name="Clip's Frame Rate",
         description="Set the scene's frame rate to the clip's; otherwise the clip keeps its speed "
         "at the scene's frame rate, with keys between frames",
         default=False,
-        update=_placed,
+        update=placed,
     )
     keep_previous: BoolProperty(
         name="Keep Earlier Result",
         description="Apply beside an earlier result of the same person, at the world's origin, "
         "instead of in its place",
         default=False,
-        update=_placed,
+        update=placed,
     )
     show_states: BoolProperty(
         name="State Colors",
