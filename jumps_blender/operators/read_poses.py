@@ -21,7 +21,7 @@ from ..scene.detections import keep_detections
 from ..scene.result import by_uid
 from .long_operator import LongOperator, redraw, refuse_if_running
 from .runtime import blender_runtime, worker
-from .settings import AUTOMATIC, FORMAT_ITEMS, assign, placed, rule_changed, source_of
+from .settings import AUTOMATIC, FORMAT_ITEMS, assign_quietly, placed, rule_changed, source_of
 
 
 class PoseOptions:
@@ -96,10 +96,9 @@ def take_poses(
     rule = missing_from(facts["missing"])
     if rule is not None or settings.rule_is_files:
         for key, value in (rule or IMPORTED).as_data().items():
-            assign(settings, key, value)
+            assign_quietly(settings, key, value)
     settings.rule_is_files = rule is not None
     redraw(bpy.context, {"UI", "WINDOW"})
-    # Also where neither the rule nor the chosen one's number has changed.
     rule_changed(settings, bpy.context)
     placed(settings, bpy.context)
     job.notes += [f"{name}: {note}" for note in facts["notes"]]
@@ -147,4 +146,4 @@ def list_people(settings: Any, people: list[dict[str, Any]]) -> None:
         person.first_frame = found["first_frame"]
         person.frames = found["frames"]
         person.missing_share = found["missing_share"]
-    assign(settings, "person_index", 0)
+    assign_quietly(settings, "person_index", 0)

@@ -57,16 +57,6 @@ def _changed(_settings: PropertyGroup, _context: Context) -> None:
     changed()
 
 
-def assign(settings: PropertyGroup, name: str, value: float) -> None:
-    """Set a property that those who draw listen to, unless that is its value already.
-
-    Whatever the value, Blender would draw all of every window and evaluate the scene anew.
-    """
-    known = getattr(settings, name)
-    if known != value and not (isinstance(value, float) and round(known, 6) == round(value, 6)):
-        setattr(settings, name, value)
-
-
 def rule_changed(settings: PropertyGroup, _context: Context) -> None:
     """Let the list of people say what is missing now."""
     found = find_detections(*source_of(settings))
@@ -505,17 +495,20 @@ class JUMPS_PG_settings(PropertyGroup):
 
 
 def set_preview(scene: Scene, key: str) -> None:
-    """Name the scene's preview, or none.
+    """Name the scene's preview, or none."""
+    assign_quietly(scene.jumps, "preview", key)
+    changed()
 
-    Assigning the property would make Blender draw all of every window and evaluate the scene anew;
-    only those who draw previews need to know.
+
+def assign_quietly(settings: PropertyGroup, name: str, value: str | float) -> None:
+    """Set a property and tell nobody; who draws it is to be told.
+
+    An ordinary assignment makes Blender draw all of every window and evaluate the scene anew.
     """
-    settings = scene.jumps
     # Blender 5.0 keeps what add-ons register apart from custom properties.
     apart = getattr(settings, "bl_system_properties_get", None)
     storage = settings if apart is None else apart(do_create=True)
-    storage["preview"] = key
-    changed()
+    storage[name] = value
 
 
 def register() -> None:
