@@ -503,7 +503,8 @@ def set_preview(scene: Scene, key: str) -> None:
 def assign_quietly(settings: PropertyGroup, name: str, value: str | float) -> None:
     """Set a property and tell nobody; who draws it is to be told.
 
-    An ordinary assignment makes Blender draw all of every window and evaluate the scene anew.
+    An ordinary assignment makes Blender draw all of every window and evaluate the scene anew. It
+    also converts and limits what it is given, which has to be of the property's own type here.
     """
     # Blender 5.0 keeps what add-ons register apart from custom properties.
     apart = getattr(settings, "bl_system_properties_get", None)

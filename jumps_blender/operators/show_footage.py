@@ -32,7 +32,8 @@ def clip_of(context: Context) -> Clip | None:
     if preview is not None:
         sequence = preview.sequence
         size = sequence.image_size or (0, 0)
-        return Clip(preview, preview.plane(1.0), size, sequence.fps, float(sequence.times[-1]))
+        end = float(sequence.times[-1])
+        return Clip(preview, preview.plane(1.0), size, sequence.fps, end, footage_of(context))
     detections = find_detections(*panel.source_of(settings))
     if detections is None or not detections.people:
         return None
@@ -40,7 +41,8 @@ def clip_of(context: Context) -> Clip | None:
     track = detections.people[index].track
     fps = track.fps or ASSUMED_FPS
     plane = detections.plane(index, 1.0)
-    return Clip(None, plane, track.image_size or (0, 0), fps, float(track.times[-1]))
+    size = track.image_size or (0, 0)
+    return Clip(None, plane, size, fps, float(track.times[-1]), footage_of(context))
 
 
 def footage_of(context: Context) -> str:
@@ -114,9 +116,7 @@ class JUMPS_OT_show_footage(Operator):
         try:
             if clip is None:
                 raise JumpsError("Import or estimate poses first, or read them again.")
-            footage = find_footage(footage_of(context))
-            if not all(clip.size):
-                clip = Clip(clip.preview, clip.plane, footage.size, clip.fps, clip.seconds)
+            footage = find_footage(clip.footage)
             camera = show_footage(context, footage, clip, **placing(context))
         except JumpsError as error:
             self.report({"ERROR"}, str(error))

@@ -45,6 +45,7 @@ class Clip:
     size: (width, height) of the picture in whose pixels the poses are; (0, 0) where their file
         doesn't tell, and the footage's counts
     fps: the poses' frame rate; seconds: where they end
+    footage: path of what is shown behind it, as it was named
     """
 
     preview: Preview | None
@@ -52,6 +53,7 @@ class Clip:
     size: tuple[int, int]
     fps: float
     seconds: float
+    footage: str = ""
 
 
 def footage_camera(scene: Scene) -> Object | None:
@@ -89,7 +91,8 @@ def show_footage(
         camera = bpy.data.objects.new(_NAME, bpy.data.cameras.new(_NAME))
         scene.collection.objects.link(camera)
         camera[_RENDER] = json.dumps({name: getattr(scene.render, name) for name in _FITTED})
-    camera[_KEY] = json.dumps({**vars(footage), "path": str(footage.path)})
+    shown = {**vars(footage), "path": str(footage.path), "named": clip.footage}
+    camera[_KEY] = json.dumps(shown)
     camera.data[_KEY] = True
     _aim(context, camera, footage, clip, height, start_frame, use_clip_fps, keep_previous)
     match_render(scene, _size(footage, clip))
@@ -99,12 +102,17 @@ def show_footage(
 
 
 def follow_preview(context: Context, clip: Clip, **placing: Any) -> None:
-    """Bring a footage camera that is there up to date, after a change of what is seen or when."""
+    """Bring a footage camera that is there up to date, after a change of what is seen or when.
+
+    It goes where that has other footage now, or a camera of its own.
+    """
     camera = footage_camera(context.scene)
-    footage = None if camera is None else _footage(camera)
-    if camera is None or footage is None:
+    shown = None if camera is None else _shown(camera)
+    if shown is None:
         return
-    if clip.preview is not None and has_own_world(clip.preview.space):
+    footage, named = shown
+    own_world = clip.preview is not None and has_own_world(clip.preview.space)
+    if own_world or named != clip.footage:
         hide_footage(context.scene)
     else:
         show_footage(context, footage, clip, **placing)
@@ -201,14 +209,13 @@ def _size(footage: Footage, clip: Clip) -> tuple[int, int]:
     return clip.size if all(clip.size) else footage.size
 
 
-def _footage(camera: Object) -> Footage | None:
-    """What a footage camera shows; None where somebody has edited that away."""
+def _shown(camera: Object) -> tuple[Footage, str] | None:
+    """What a footage camera shows, and as what; None where somebody has edited that away."""
     try:
         found = json.loads(str(camera[_KEY]))
-        size = int(found["size"][0]), int(found["size"][1])
-        return Footage(
-            Path(found["path"]), size, float(found["fps"]), int(found["frames"]), found["first"]
-        )
+        path, size = Path(found["path"]), (int(found["size"][0]), int(found["size"][1]))
+        footage = Footage(path, size, float(found["fps"]), int(found["frames"]), found["first"])
+        return footage, str(found["named"])
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
 

@@ -80,6 +80,22 @@ def test_footage_that_was_chosen_after_upsampling_counts(
     assert "footage" not in result.settings
 
 
+def test_the_first_clips_movie_does_not_stay_behind_the_other(
+    panel: Any, films: tuple[Path, Path]
+) -> None:
+    scene = bpy.context.scene
+    bpy.ops.jumps.show_footage()
+    panel.height = 1.8
+    assert part("scene.footage_view").footage_camera(scene) is not None
+    panel.footage = str(films[1])
+    bpy.ops.jumps.upsample_skeleton()
+    assert part("scene.footage_view").footage_camera(scene) is None
+    assert not bpy.data.images
+    bpy.ops.jumps.show_footage()
+    (image,) = bpy.data.images
+    assert image.filepath == str(films[1])
+
+
 def test_a_preview_without_footage_gets_none(panel: Any, films: tuple[Path, Path]) -> None:
     bpy.ops.jumps.upsample_skeleton()
     bpy.ops.jumps.import_poses(filepath=panel.source.replace("other-", "alphapose-"), fps=30.0)
