@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
+from ..files import all_or_none
 from ..keypoints import write_sequence
 from ..keypoints.sequence import PoseSequence
 from ..keypoints.space import SpaceSequence
@@ -19,7 +20,7 @@ from ..model_runtime.smooth import USUAL_SMOOTHING
 from ..model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
 from .arguments import add_engine, add_estimator, add_source, positive_number, rig_name, share
 from .blender import blender_silent, import_blender, open_rig
-from .console import all_or_none, check_writable, progress_bar, say
+from .console import check_writable, progress_bar, say
 from .poses import poses_of, run_engine
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import JumpsError
@@ -102,55 +101,3 @@ def _is_of(target: Path, source: Path) -> bool:
         )
     except OSError:
         return target == source
-
-
-@contextmanager
-def all_or_none(paths: Sequence[Path | None]) -> Iterator[list[Path | None]]:
-    """Temporary paths that become ``paths`` together when the block succeeds.
-
-    A disk that fills up at the last file leaves nothing of the first, and where the last one
-    can't be replaced, the first ones are put back.
-    """
-    before: dict[Path, Path | None] = {}
-    try:
-        with ExitStack() as stack:
-            temporary = [
-                stack.enter_context(written_whole(path)) if path else None for path in paths
-            ]
-            try:
-                yield temporary
-            except JumpsError as error:
-                message = str(error)
-                for path, stand_in in zip(paths, temporary, strict=True):
-                    if stand_in:
-                        message = message.replace(str(stand_in), str(path))
-                raise JumpsError(message) from error
-            for target in (writable_file(path) for path in paths if path):
-                before[target] = _kept(target)
-    except BaseException:
-        for target, kept in before.items():
-            with suppress(OSError):  # what can't be replaced is as it was
-                if kept is None:
-                    target.unlink(missing_ok=True)
-                else:
-                    kept.replace(target)
-        raise
-    finally:
-        for kept in filter(None, before.values()):
-            kept.unlink(missing_ok=True)
-
-
-def _kept(target: Path) -> Path | None:
-    """Another name for a file's content, beside it; None where there is no such file."""
-    if not target.exists():
-        return None
-    name = target.with_name(f".{target.stem[:40]}-{os.getpid()}{target.suffix}")
-    try:
-        name.unlink(missing_ok=True)
-        try:
-            name.hardlink_to(target)
-        except OSError:  # not on every file system
-            shutil.copyfile(target, name)
-    except OSError as error:
-        raise JumpsError(f"{target}: cannot be kept aside ({error.strerror}).") from error
-    return name

@@ -11,7 +11,7 @@ import pytest
 
 from jumps_blender.cli import main
 from jumps_blender.cli.arguments import rig_name
-from jumps_blender.cli.console import all_or_none, check_writable
+from jumps_blender.cli.console import check_writable
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import choose_person, read_pose_file, read_sequence
 from jumps_blender.model_runtime import upsample_track
@@ -321,33 +321,6 @@ def test_nothing_else_that_is_read_is_overwritten(tmp_path):
     for target in (tmp_path / "preview.png", tmp_path / "new.png", frames / "facts.json"):
         check_writable(target, (), poses, movie, shot, frames)
     assert [path.read_text() for path in kept] == ["kept"] * 4
-
-
-def write_all(paths: list[Path | None]) -> None:
-    with all_or_none(paths) as temporary:
-        for path in filter(None, temporary):
-            path.write_text("after")
-
-
-def test_outputs_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):
-    one, two, new = (tmp_path / name for name in ("one.fbx", "two.bvh", "new.glb"))
-    for path in (one, two):
-        path.write_text("before")
-    replace = Path.replace
-
-    def stubborn(self: Path, target: Path) -> Path:
-        if Path(target) == one and self.read_text() == "after":
-            raise PermissionError(13, "Permission denied")
-        return replace(self, target)
-
-    monkeypatch.setattr(Path, "replace", stubborn)
-    with pytest.raises(JumpsError, match=r"one\.fbx: could not be written"):
-        write_all([one, None, two, new])
-    assert [one.read_text(), two.read_text(), new.exists()] == ["before", "before", False]
-    monkeypatch.undo()
-    write_all([one, None, two, new])
-    assert [path.read_text() for path in (one, two, new)] == ["after"] * 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.glb", "one.fbx", "two.bvh"]
 
 
 def test_names_that_the_console_cannot_write_are_written_in_numbers(tmp_path):

@@ -2,11 +2,12 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from jumps_blender.errors import JumpsError
-from jumps_blender.files import written_whole
+from jumps_blender.files import all_or_none, written_whole
 
 
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -50,3 +51,30 @@ def test_pipes_and_folders_and_long_names_are_refused(tmp_path):
         with pytest.raises(JumpsError), written_whole(path):
             pass
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def write_all(paths: list[Path | None]) -> None:
+    with all_or_none(paths) as temporary:
+        for path in filter(None, temporary):
+            path.write_text("after")
+
+
+def test_outputs_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):
+    one, two, new = (tmp_path / name for name in ("one.fbx", "two.bvh", "new.glb"))
+    for path in (one, two):
+        path.write_text("before")
+    replace = Path.replace
+
+    def stubborn(self: Path, target: Path) -> Path:
+        if Path(target) == one and self.read_text() == "after":
+            raise PermissionError(13, "Permission denied")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stubborn)
+    with pytest.raises(JumpsError, match=r"one\.fbx: could not be written"):
+        write_all([one, None, two, new])
+    assert [one.read_text(), two.read_text(), new.exists()] == ["before", "before", False]
+    monkeypatch.undo()
+    write_all([one, None, two, new])
+    assert [path.read_text() for path in (one, two, new)] == ["after"] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.glb", "one.fbx", "two.bvh"]
