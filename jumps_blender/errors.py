@@ -1,5 +1,7 @@
 """What users see when something fails: one line, what was wrong, where, and what to do."""
 
+FLAT = "This result is flat: upsample it again with Lift to 3D."  # said in many places
+
 
 class JumpsError(Exception):
     """Bad input or an environment that cannot do what was asked.

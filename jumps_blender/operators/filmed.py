@@ -12,7 +12,7 @@ from bpy.types import Scene
 from ..keypoints.space import MovingCamera, SpaceSequence
 from ..model_runtime.space import before_moving
 from ..scene.footage import Footage
-from ..scene.keyframes import MAX_FRAME
+from ..scene.keyframes import MAX_FRAME, frame_rate
 from ..scene.result import by_uid
 from ..scene.solved_camera import moving_camera, sample_camera_steps
 
@@ -70,7 +70,7 @@ def filmed_by(
     if camera is None:
         return None
     render = scene.render
-    rate = render.fps / render.fps_base
+    rate = frame_rate(scene)
     frames = seconds * (clip_rate if use_clip_fps else rate)
     last = min(start_frame + int(np.ceil(frames)) + 1, MAX_FRAME)
     size = footage.size if footage else (render.resolution_x, render.resolution_y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.types import Context, Operator
 
-from ..errors import JumpsError
+from ..errors import FLAT, JumpsError
 from ..model_runtime.foot_lock import held_again
 from ..processes.job import ThreadedJob
 from ..scene.bake import is_baked
@@ -27,7 +27,7 @@ class JUMPS_OT_lock_feet(NeedsResult, LongOperator, Operator):
         if not super().poll(context):
             return False
         if not required_result(context).lifter:
-            cls.poll_message_set("This result is flat: upsample it again with Lift to 3D.")
+            cls.poll_message_set(FLAT)
             return False
         return True
 

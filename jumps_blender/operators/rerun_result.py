@@ -12,6 +12,7 @@ from ..model_runtime import ENGINES
 from ..processes.client import WorkerJob
 from ..processes.job import ChainedJob
 from ..scene.footage import find_footage
+from ..scene.keyframes import frame_rate
 from ..scene.result import active_result, by_uid, required_result
 from .estimate_poses import usable_estimation
 from .filmed import filmed_by
@@ -104,7 +105,7 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
         if settings["lift"] and settings.get("camera_from") == "scene":
             start = self._placing.get("start_frame", context.scene.jumps.start_frame)
             use_clip_fps = self._placing.get("use_clip_fps", False)
-            rate = context.scene.render.fps / context.scene.render.fps_base
+            rate = frame_rate(context.scene)
             seconds = (result.frame_range[1] - start) / rate
             filmed = filmed_by(context.scene, start, use_clip_fps, seconds, rate, footage)
         job = self.request(context, result.source, result.person, 0, settings, footage, filmed)

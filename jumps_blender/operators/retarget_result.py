@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bpy.types import Context, Operator, PropertyGroup
 
-from ..errors import JumpsError
+from ..errors import FLAT, JumpsError
 from ..processes.job import SteppedJob
 from ..scene.result import active_result, required_result
 from ..scene.retarget import retarget_steps, rig_bones
@@ -49,7 +49,7 @@ class JUMPS_OT_retarget(NeedsResult, LongOperator, Operator):
             return False
         result = active_result(context)
         if result is not None and not result.lifter:
-            cls.poll_message_set("This result is flat: upsample it again with Lift to 3D.")
+            cls.poll_message_set(FLAT)
             return False
         if chosen_rig(context.scene) is None:
             cls.poll_message_set("Choose the rig first.")

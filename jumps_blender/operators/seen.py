@@ -11,6 +11,7 @@ from ..keypoints.detected import Sighting
 from ..keypoints.pose_file import ASSUMED_FPS
 from ..scene.canvas import Canvas, flat_canvas
 from ..scene.detections import Detections, find_detections
+from ..scene.keyframes import frame_rate
 from ..scene.preview import Placing
 from ..scene.result import results_in
 from .settings import chosen_index, rule_of, source_of
@@ -70,7 +71,7 @@ def seen_now(context: Context, placing: Placing | None) -> Seen | None:
         fps = track.fps or ASSUMED_FPS
         tall = settings.height / scene.unit_settings.scale_length
         canvas = flat_canvas(detections.plane(index, tall))
-    rate = fps if use_clip_fps else scene.render.fps / scene.render.fps_base
+    rate = fps if use_clip_fps else frame_rate(scene)
     time = (scene.frame_current_final - start) / rate
     people = sightings_at(settings, detections, time)
     return Seen(people, canvas) if people else None

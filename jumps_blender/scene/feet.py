@@ -16,10 +16,10 @@ import numpy as np
 from bpy.types import ActionChannelbag, FCurve, Object, Scene
 from numpy.typing import NDArray
 
-from ..errors import JumpsError
+from ..errors import FLAT, JumpsError
 from ..keypoints.space import CONTACTS, HELD, SpaceSequence
 from ..skeletons import JOINTS, joint_index
-from .keyframes import changes, channelbag_of, held_at, keys_of, write_curve
+from .keyframes import changes, channelbag_of, frame_rate, held_at, keys_of, write_curve
 
 if TYPE_CHECKING:  # it keys what is read here
     from .result import Result
@@ -88,7 +88,7 @@ def read_feet(result: Result, scene: Scene) -> Feet:
     Raises JumpsError where it is flat, too old to carry it, or has lost keys of a joint.
     """
     if not result.lifter:
-        raise JumpsError("This result is flat: upsample it again with Lift to 3D.")
+        raise JumpsError(FLAT)
     empties = dict(zip(JOINTS, result.empties, strict=True))
     if UNITS not in result.root or any(FREE not in empties[name] for name in HELD):
         raise JumpsError(
@@ -104,7 +104,7 @@ def read_feet(result: Result, scene: Scene) -> Feet:
         axis=1,
     )
     stands = np.stack([_stands(empties[name], frames) for name in CONTACTS], axis=1)
-    fps = scene.render.fps / scene.render.fps_base
+    fps = frame_rate(scene)
     if not (units > 0 and np.isfinite(free).all()):
         raise JumpsError("The result's keys are no usable numbers; choose Run Again.")
     return Feet(frames, frames / fps, free / units, stands, units)

@@ -20,7 +20,7 @@ from ..keypoints.space import StillCamera
 from .camera import aim, aim_flat, match_render
 from .coordinates import PicturePlane
 from .footage import Footage, picture_size, show_behind
-from .keyframes import MAX_FRAME
+from .keyframes import MAX_FRAME, frame_rate
 from .preview import Preview, placing_at
 from .result import has_own_world
 
@@ -195,7 +195,7 @@ def _aim(
         plane = PicturePlane(unit.units_per_pixel * tall, unit.origin_x, unit.floor_y)
         aim_flat(camera, plane, _size(footage, clip))
     camera.matrix_world = Matrix.LocRotScale(where, turned, None) @ camera.matrix_world
-    rate = fps if use_clip_fps else scene.render.fps / scene.render.fps_base
+    rate = fps if use_clip_fps else frame_rate(scene)
     end = min(start_frame + round(clip.seconds * rate), MAX_FRAME)
     image = show_behind(camera.data, footage, rate, start_frame, end, fps)
     image[_KEY] = True

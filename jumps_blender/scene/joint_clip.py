@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import bpy
 import numpy as np
 from bpy.types import Object, Scene
 from numpy.typing import NDArray
 
-from ..errors import JumpsError
+from ..errors import FLAT, JumpsError
 from ..keypoints.space import Lens, StillCamera
 from ..keypoints.space_files import SpaceClip
 from .bake import joint_bones
-from .keyframes import channelbag_of, held_at, keys_of
+from .keyframes import channelbag_of, frame_rate, held_at, keys_of
 from .result import STATE_PATH, Result, by_uid
 from .stage import Options, sample_motion, take_of
 
@@ -29,13 +30,13 @@ def clip_steps(
     is flat or lacks objects, and when the armature or the scene goes meanwhile.
     """
     if not result.lifter:
-        raise JumpsError("This result is flat: upsample it again with Lift to 3D.")
+        raise JumpsError(FLAT)
     state = _states(result, result.frame_range)
     camera = result.find("camera")
     metres = scene.unit_settings.scale_length
     seen = None if camera is None else _still(scene, camera, metres)
-    fps = scene.render.fps / scene.render.fps_base
-    known = {
+    fps = frame_rate(scene)
+    known: dict[str, Any] = {
         "fps": fps,
         "person": result.person,
         "source": result.source,

@@ -9,7 +9,7 @@ from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, ActionSlot, AnimData, Camera, FCurve, Object
+from bpy.types import Action, ActionChannelbag, ActionSlot, AnimData, Camera, FCurve, Object, Scene
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
@@ -18,6 +18,11 @@ Interpolation = Literal["CONSTANT", "LINEAR"]
 
 # Blender's last frame (MAXFRAME).
 MAX_FRAME = 1_048_574
+
+
+def frame_rate(scene: Scene) -> float:
+    """Frames per second that the scene plays at."""
+    return float(scene.render.fps / scene.render.fps_base)
 
 
 def channelbag_for(action: Action, owner: Object | Camera) -> ActionChannelbag:

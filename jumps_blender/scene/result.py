@@ -37,7 +37,7 @@ from .camera import create_camera, create_flat_camera, match_render
 from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .feet import UNITS, key_foot
 from .footage import Footage, picture_size, show_behind
-from .keyframes import MAX_FRAME, changes, channelbag_for, write_curve
+from .keyframes import MAX_FRAME, changes, channelbag_for, frame_rate, write_curve
 from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
 
@@ -254,7 +254,7 @@ def create_result(
         result = _build(context, sequence, space, footage, result_id, frames, height, colours)
         result.root["jumps_settings"] = json.dumps(dict(settings or {}), sort_keys=True)
         if footage is not None:
-            fps = sequence.fps if use_clip_fps else _frame_rate(scene)
+            fps = sequence.fps if use_clip_fps else frame_rate(scene)
             _put_behind(result, footage, sequence, fps, start_frame)
     except BaseException:
         _remove_everything(result_id)
@@ -290,12 +290,8 @@ def scene_frames(
     scene: Scene, sequence: PoseSequence, start_frame: int, use_clip_fps: bool
 ) -> NDArray[np.float64]:
     """(F,) scene frames, whole or not, at which the sequence's frames lie."""
-    fps = sequence.fps if use_clip_fps else _frame_rate(scene)
+    fps = sequence.fps if use_clip_fps else frame_rate(scene)
     return np.asarray(start_frame + sequence.times * fps, np.float64)
-
-
-def _frame_rate(scene: Scene) -> float:
-    return float(scene.render.fps / scene.render.fps_base)
 
 
 def _put_behind(

@@ -19,7 +19,7 @@ import numpy as np
 from bpy.types import Action, Object
 from numpy.typing import NDArray
 
-from ..errors import JumpsError
+from ..errors import FLAT, JumpsError
 from ..skeletons import joint_index
 from ..skeletons.rig_bones import RigBone
 from ..skeletons.rig_maps import SWITCHES
@@ -219,7 +219,7 @@ def retarget_steps(
 
 def _check(result: Result, target: Object, mapped: Mapped) -> None:
     if not result.lifter:
-        raise JumpsError("This result is flat: upsample it again with Lift to 3D.")
+        raise JumpsError(FLAT)
     if target.type != "ARMATURE" or target in result.members:
         raise JumpsError(f"{target.name} is no rig of yours; choose the armature of a character.")
     if target.library is not None:
