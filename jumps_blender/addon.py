@@ -18,6 +18,7 @@ from .operators.estimate_poses import (
     JUMPS_OT_open_video,
 )
 from .operators.export_motion import JUMPS_OT_export_motion, JUMPS_OT_write_motion
+from .operators.footage_plane import JUMPS_OT_footage_plane
 from .operators.import_poses import JUMPS_FH_poses, JUMPS_OT_import_poses
 from .operators.install_estimators import (
     JUMPS_OT_check_estimator,
@@ -77,6 +78,7 @@ _CLASSES = (
     JUMPS_OT_discard_preview,
     JUMPS_OT_lock_feet,
     JUMPS_OT_bake_to_armature,
+    JUMPS_OT_footage_plane,
     JUMPS_OT_map_rig,
     JUMPS_OT_retarget,
     JUMPS_OT_load_bones_preset,

@@ -26,8 +26,9 @@ from ..video.lens import focal_mm
 from ..video.motion import WIDTH, CameraMotion, camera_motion, moments, person_boxes
 from .keyframes import MAX_FRAME, channelbag_for, write_curve
 
+# Where a camera's animation keeps which of the frames it shows.
+OFFSET = "background_images[0].image_user.frame_offset"
 _HELD_BYTES = 2**26  # of pictures that are decoded and not freed yet
-_OFFSET = "background_images[0].image_user.frame_offset"
 _ALPHA = 0.7  # the empties and bones before it are thin
 _MOST_FRAMES = 10_000_000
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -206,7 +207,7 @@ def show_behind(
         offsets = footage.first - 1 + wanted - passed
         action = bpy.data.actions.new("JUMPS")
         bag = channelbag_for(action, camera)
-        write_curve(bag, _OFFSET, 0, frames.astype(float), offsets, "CONSTANT")
+        write_curve(bag, OFFSET, 0, frames.astype(float), offsets, "CONSTANT")
     return image
 
 

@@ -135,7 +135,7 @@ def changes(values: NDArray[np.integer]) -> NDArray[np.intp]:
     return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
 
 
-def channelbag_of(owner: Object) -> ActionChannelbag | None:
+def channelbag_of(owner: Object | Camera) -> ActionChannelbag | None:
     """What animates ``owner`` by the action that it uses; None where nothing does."""
     animation = owner.animation_data
     if animation is None or animation.action is None or animation.action_slot is None:

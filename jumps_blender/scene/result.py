@@ -37,6 +37,7 @@ from .camera import create_camera, create_flat_camera, match_render
 from .coordinates import PicturePlane, picture_plane, space_to_scene
 from .feet import UNITS, key_foot
 from .footage import Footage, picture_size, show_behind
+from .footage_plane import ROLE, add_footage_plane
 from .keyframes import MAX_FRAME, changes, channelbag_for, frame_rate, write_curve
 from .look import JOINT_SIZE, ROOT_SIZE, STATE_COLOURS, Colours, linear
 from .rest_pose import rest_pose
@@ -259,6 +260,7 @@ def create_result(
     except BaseException:
         _remove_everything(result_id)
         raise
+    had_plane = previous is not None and previous.find(ROLE) is not None
     if previous is not None:
         result = _take_place(result, previous, keep_root=not has_own_world(space))
     _name(result, title)
@@ -266,6 +268,8 @@ def create_result(
         match_render(scene, picture_size(sequence, space, footage))
         if scene.camera is None or scene.camera.get("jumps_result"):
             scene.camera = result.find("camera")
+        if had_plane:
+            add_footage_plane(scene, result)
     _select_only(context, result.root)
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)

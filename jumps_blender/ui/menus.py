@@ -10,6 +10,7 @@ from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
 from ..operators.estimate_poses import JUMPS_OT_open_video
 from ..operators.export_motion import JUMPS_OT_export_motion
+from ..operators.footage_plane import JUMPS_OT_footage_plane
 from ..operators.import_poses import JUMPS_OT_import_poses
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.retarget_result import JUMPS_OT_retarget
@@ -29,6 +30,7 @@ class JUMPS_MT_object(Menu):
             JUMPS_OT_apply_preview,
             JUMPS_OT_discard_preview,
             JUMPS_OT_bake_to_armature,
+            JUMPS_OT_footage_plane,
             JUMPS_OT_retarget,
             JUMPS_OT_export_motion,
             JUMPS_OT_rerun_result,

@@ -12,12 +12,14 @@ from ..operators.apply_preview import JUMPS_OT_apply_preview, JUMPS_OT_discard_p
 from ..operators.bake_to_armature import JUMPS_OT_bake_to_armature
 from ..operators.clear_result import JUMPS_OT_clear_result
 from ..operators.estimate_poses import PANEL
+from ..operators.footage_plane import JUMPS_OT_footage_plane
 from ..operators.lock_feet import JUMPS_OT_lock_feet
 from ..operators.preferences import preferences
 from ..operators.rerun_result import JUMPS_OT_rerun_result
 from ..operators.select_result import JUMPS_OT_select_result
 from ..scene.bake import is_baked
 from ..scene.feet import CONTACT, contact_owners
+from ..scene.footage_plane import footage_behind
 from ..scene.preview import replaced
 from ..scene.result import active_result, has_own_world, results_in, scene_frames
 from .progress import draw_running
@@ -50,6 +52,8 @@ class JUMPS_PT_result(SidebarPanel, Panel):
         if not draw_running(self.layout, JUMPS_OT_bake_to_armature):
             words = "Bake Again" if result is not None and is_baked(result) else "Bake to Armature"
             column.operator(JUMPS_OT_bake_to_armature.bl_idname, text=words, icon="ACTION")
+        if result is not None and footage_behind(result) is not None:
+            column.operator(JUMPS_OT_footage_plane.bl_idname, icon="IMAGE_REFERENCE")
         row = column.row(align=True)
         row.operator(JUMPS_OT_rerun_result.bl_idname, icon="FILE_REFRESH")
         row.operator(JUMPS_OT_clear_result.bl_idname, text="Clear", icon="TRASH")

@@ -77,9 +77,10 @@ def test_footage_lies_behind_in_time(
     middle = ((2 * left + right) // 3, (top + bottom) // 2 - 60)
     box = (middle[0], middle[1], middle[0] + 20, middle[1] + 20)
     # Frame 36 is at 35 / 24 s, which is the film's 43.75th.
-    for number, wanted in enumerate((green, green, red)):
-        mean = np.asarray(result.picture(f"frame_{number}", box), float).mean(axis=(0, 1))
-        assert int(mean.argmax()) == int(np.argmax(wanted)), (number, mean)
+    for shown in ("frame", "plane"):
+        for number, wanted in enumerate((green, green, red)):
+            mean = np.asarray(result.picture(f"{shown}_{number}", box), float).mean(axis=(0, 1))
+            assert int(mean.argmax()) == int(np.argmax(wanted)), (shown, number, mean)
     assert result.figures["undone"] == [0, result.figures["images"]]
 
 

@@ -43,9 +43,21 @@ def steps() -> Steps:
         bpy.context.scene.frame_set(frame)
         yield from redraws(3)
         yield from screenshot(f"frame_{number}")
+    # The same as a picture in the scene, first through the camera, then from beside it.
+    invoke("footage_plane", undo=True)
+    bpy.context.scene.camera.data.show_background_images = False
+    for number, frame in enumerate(options["frames"]):
+        bpy.context.scene.frame_set(frame)
+        yield from redraws(3)
+        yield from screenshot(f"plane_{number}")
     figures["viewport"] = box(view().main)
+    with view().context():
+        bpy.ops.view3d.view_orbit(angle=0.6, type="ORBITRIGHT")
+    yield from redraws(3)
+    yield from screenshot("beside")
     figures["frame_rate"] = bpy.context.scene.render.fps
     with view().context():
+        bpy.ops.ed.undo()
         bpy.ops.ed.undo()
     figures["undone"] = [len(bpy.data.objects), len(bpy.data.images)]
 
