@@ -23,7 +23,8 @@ if TYPE_CHECKING:  # it puts the plane of the result that it replaces behind its
     from .result import Result
 
 ROLE = "footage_plane"
-_BEHIND = 0.25  # of the person's height that the plane lies behind all that the body ever does
+_BEHIND = 1.1  # times as far from the camera as the body ever is
+_OFFSET = "image_user.frame_offset"
 _TIMING = (
     "frame_start",
     "frame_duration",
@@ -57,8 +58,9 @@ def add_footage_plane(scene: Scene, result: Result) -> Object:
     root = result.root
     own = camera.matrix_parent_inverse @ camera.matrix_basis
     local = own if camera.parent == root else root.matrix_world.inverted() @ camera.matrix_world
-    tall = float(root["jumps_height"]) / scene.unit_settings.scale_length
-    corners = _corners(scene, camera, _farthest(result, local) + _BEHIND * tall)
+    # A camera that somebody has moved may have the body behind it.
+    depth = max(_BEHIND * _farthest(result, local), 2 * camera.data.clip_start)
+    corners = _corners(scene, camera, depth)
     right, up = corners[0] - corners[3], corners[0] - corners[1]
 
     plane = result.find(ROLE)
@@ -92,7 +94,7 @@ def _corners(scene: Scene, camera: Object, depth: float) -> list[Vector]:
 
 
 def _farthest(result: Result, camera: Matrix) -> float:
-    """How far before a camera, of that place in the root's space, the body ever is at most."""
+    """How far before a camera, of that place in the root's space, the body is at most."""
     spans = np.array([[_span(empty, axis) for axis in range(3)] for empty in result.empties])
     low, high = spans[..., 0].min(axis=0), spans[..., 1].max(axis=0)
     box = np.array(list(itertools.product(*zip(low, high, strict=True))))
@@ -113,14 +115,16 @@ def _follow_timing(
     """Let a plane show the frames that a camera's background shows."""
     for name in _TIMING:
         setattr(plane.image_user, name, getattr(shown.image_user, name))
-    if plane.animation_data is not None and plane.animation_data.action is not None:
-        bpy.data.actions.remove(plane.animation_data.action)
-    bag = channelbag_of(camera.data)
+    bag, own = channelbag_of(camera.data), channelbag_of(plane)
+    before = own.fcurves.find(_OFFSET) if own is not None else None
+    if own is not None and before is not None:
+        own.fcurves.remove(before)
     curve = bag.fcurves.find(OFFSET) if bag is not None else None
     if curve is None:
         return
-    action = bpy.data.actions.new(plane.name)
-    action["jumps_result"] = result_id
+    if own is None:
+        action = bpy.data.actions.new(plane.name)
+        action["jumps_result"] = result_id
+        own = channelbag_for(action, plane)
     frames, offsets = keys_of(curve).T
-    own = channelbag_for(action, plane)
-    write_curve(own, "image_user.frame_offset", 0, frames, offsets, "CONSTANT")
+    write_curve(own, _OFFSET, 0, frames, offsets, "CONSTANT")

@@ -18,6 +18,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -269,7 +270,8 @@ def create_result(
         if scene.camera is None or scene.camera.get("jumps_result"):
             scene.camera = result.find("camera")
         if had_plane:
-            add_footage_plane(scene, result)
+            with suppress(JumpsError):  # the result is there all the same
+                add_footage_plane(scene, result)
     _select_only(context, result.root)
     if use_clip_fps:
         set_frame_rate(scene, sequence.fps)
