@@ -66,10 +66,11 @@ def test_twice_the_frame_rate_gives_the_same_result_at_the_same_times(engine):
     assert np.abs(fast.positions[::2] - slow.positions).max() < CLOSE
 
 
-# Pixels, for a figure 180 high; five frames in a swing leave its turning points out.
+# Pixels, for a figure 180 high; five frames in a swing leave its turning points out. How large the
+# error at 5 frames per second is on real motion, `jumps evaluate --fps 5` says.
 @pytest.mark.parametrize(
     ("fps", "close"),
-    [(5, 5.5), (12, 4.0), *((fps, 4.0) for fps in (24, 25, 50, 59.94, 120, 240))],
+    [(5, 7.0), (12, 4.0), *((fps, 4.0) for fps in (24, 25, 50, 59.94, 120, 240))],
 )
 def test_any_frame_rate_stays_close_to_the_30_fps_result(engine, fps, close):
     seconds = 4
