@@ -72,10 +72,21 @@ def footage(path: Path) -> Path:
 def take_video(folder: Path) -> None:
     """From a video, with the real estimator."""
     film = footage(folder / "karate.mp4")
-    (folder / "video").mkdir()
-    way = window.run_in_window(
+    flat, deep = (video_way(folder / name, film, name == "lifted") for name in ("flat", "lifted"))
+    for way, name, title in (
+        (flat, "estimating", "estimating"),
+        (flat, "preview", "footage"),
+        (deep, "plane", "plane"),
+    ):
+        keep(way.picture(name), IMAGES / f"{title}.png")
+
+
+def video_way(folder: Path, film: Path, lift: bool) -> window.Result:
+    """From a film to a result, and to its footage's plane where it is lifted."""
+    folder.mkdir()
+    return window.run_in_window(
         "mediapipe",
-        folder / "video",
+        folder,
         extension=window.build_extension(),
         files=[film, STUB.with_name("fake_estimator.py")],
         shown=mediapipe(),
@@ -83,13 +94,12 @@ def take_video(folder: Path) -> None:
         end=0.0,
         frame=51,
         engine="ridge",
-        lift=False,
+        lift=lift,
+        plane=lift,
         smooth=True,
         limit=560.0,
         seconds=600,
     )
-    for name, title in (("estimating", "estimating"), ("preview", "footage")):
-        keep(way.picture(name), IMAGES / f"{title}.png")
 
 
 def take(script: str, folder: Path, **options: object) -> window.Result:

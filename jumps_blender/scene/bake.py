@@ -198,7 +198,13 @@ def scratch_scene(objects: Sequence[Object]) -> Iterator[Scene]:
         scene.view_layers[0].update()
         yield scene
     finally:
+        depsgraph = scene.view_layers[0].depsgraph
+        seen = [each.original for each in depsgraph.ids if isinstance(each, Object | Action)]
         bpy.data.scenes.remove(scene)
+        # The objects took over what they were evaluated as last: their actions are to say anew where
+        # they are at the frame that the user looks at.
+        for item in seen:
+            item.update_tag(refresh={"TIME"})
 
 
 def faced(armature: Object, matrices: NDArray[np.float64]) -> NDArray[np.float64]:

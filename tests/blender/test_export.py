@@ -330,6 +330,33 @@ def test_export_leaves_the_scene_as_it_was(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.fbx"]
 
 
+def test_what_is_shown_stays_where_it_was(tmp_path: Path) -> None:
+    """Bug: after an export everything was shown, and said to be, where the last frame has it."""
+    result = create_result(bpy.context, walker(46))
+    bpy.context.scene.frame_set(20)
+
+    def places() -> list[np.ndarray]:
+        graph = bpy.context.evaluated_depsgraph_get()
+        shown = result.armature.evaluated_get(graph)
+        joints = [joint.evaluated_get(graph).matrix_world.translation for joint in result.empties]
+        return [
+            np.array([shown.matrix_world @ bone.head for bone in shown.pose.bones]),
+            np.array([result.armature.matrix_world @ b.head for b in result.armature.pose.bones]),
+            np.array(joints),
+            np.array([joint.location for joint in result.empties]),
+        ]
+
+    before = places()
+    for write in (
+        lambda: export_motion(result, tmp_path / "walk.fbx"),
+        lambda: bake(result),
+    ):
+        write()
+        bpy.context.view_layer.update()
+        for was, now in zip(before, places(), strict=True):
+            assert now == pytest.approx(was, abs=1e-5)
+
+
 def test_two_results_export_only_the_chosen_one(tmp_path: Path) -> None:
     create_result(bpy.context, walker(10, person="1"))
     second = create_result(bpy.context, walker(5, fps=24.0, person="2"))

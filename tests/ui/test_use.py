@@ -73,6 +73,7 @@ def test_footage_lies_behind_in_time(
         seconds=440,
     )
     assert result.figures["frame_rate"] == 24
+    assert max(result.figures["moved"]) < 1e-5, "exporting leaves what is shown where it is"
     left, top, right, bottom = result.figures["viewport"]
     middle = ((2 * left + right) // 3, (top + bottom) // 2 - 60)
     box = (middle[0], middle[1], middle[0] + 20, middle[1] + 20)

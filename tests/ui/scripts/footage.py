@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
-from addon import invoke, panel, read_poses, upsample
+import numpy as np
+from addon import invoke, is_idle, panel, read_poses, upsample
 from driver import (
     SHARE,
     GapRecorder,
@@ -20,6 +23,16 @@ from driver import (
     until,
     view,
 )
+
+
+def places() -> list[Any]:
+    """Where the window shows the bones and the joints, and what the joints' fields say."""
+    graph = bpy.context.evaluated_depsgraph_get()
+    armature = next(each for each in bpy.data.objects if each.type == "ARMATURE")
+    joints = [each for each in bpy.data.objects if each.get("jumps_role") == "joint"]
+    bones = [bone.head[:] for bone in armature.evaluated_get(graph).pose.bones]
+    shown = [each.evaluated_get(graph).matrix_world.translation[:] for each in joints]
+    return [np.array(each) for each in (bones, shown, [item.location[:] for item in joints])]
 
 
 def steps() -> Steps:
@@ -43,7 +56,12 @@ def steps() -> Steps:
         bpy.context.scene.frame_set(frame)
         yield from redraws(3)
         yield from screenshot(f"frame_{number}")
-    # The same as a picture in the scene, first through the camera, then from beside it.
+    before = places()
+    invoke("write_motion", filepath=str(SHARE / "out.fbx"))
+    yield from until(is_idle, 100.0, "the end of the export")
+    yield from redraws(3)
+    figures["moved"] = [float(np.abs(a - b).max()) for a, b in zip(before, places(), strict=True)]
+    # The same as a picture in the scene.
     invoke("footage_plane", undo=True)
     bpy.context.scene.camera.data.show_background_images = False
     for number, frame in enumerate(options["frames"]):
@@ -51,10 +69,6 @@ def steps() -> Steps:
         yield from redraws(3)
         yield from screenshot(f"plane_{number}")
     figures["viewport"] = box(view().main)
-    with view().context():
-        bpy.ops.view3d.view_orbit(angle=0.6, type="ORBITRIGHT")
-    yield from redraws(3)
-    yield from screenshot("beside")
     figures["frame_rate"] = bpy.context.scene.render.fps
     with view().context():
         bpy.ops.ed.undo()

@@ -24,6 +24,7 @@ from driver import (
     view,
 )
 from fake_estimator import fake_environment
+from mathutils import Euler
 
 # The environment's own Python can't start here: its home lies elsewhere.
 PROGRAM = """#!/bin/sh
@@ -72,6 +73,16 @@ def steps() -> Steps:
     yield from until(is_idle, 200.0, "the end of the export")
     figures["fbx"] = (SHARE / "out.fbx").stat().st_size
     figures["objects"] = len(bpy.data.objects)
+    if options.get("plane"):
+        invoke("footage_plane", undo=True)
+        eye = view().space.region_3d
+        eye.view_perspective, eye.view_distance = "PERSP", 6.5
+        eye.view_location, eye.view_rotation = (
+            (0.6, 0.6, 0.9),
+            Euler((1.35, 0, 0.6)).to_quaternion(),
+        )
+        yield from passes(10)
+        yield from screenshot("plane")
 
 
 def prepare_screen() -> None:
