@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import bpy
@@ -190,21 +190,23 @@ def finished(steps: Generator[float, None, Any], progress: Progress | None) -> A
 def scratch_scene(objects: Sequence[Object]) -> Iterator[Scene]:
     """A scene that shows just these objects and goes away afterwards."""
     scene = bpy.data.scenes.new("JUMPS scratch")
+    seen: list[Object | Action] = []
     try:
         for item in objects:
             scene.collection.objects.link(item)
         # Makes the dependency graph, and poses for new armatures: to give an armature without a
         # pose an action slot crashes Blender 4.5.
         scene.view_layers[0].update()
+        evaluated = scene.view_layers[0].depsgraph.ids
+        seen = [each.original for each in evaluated if isinstance(each, Object | Action)]
         yield scene
     finally:
-        depsgraph = scene.view_layers[0].depsgraph
-        seen = [each.original for each in depsgraph.ids if isinstance(each, Object | Action)]
         bpy.data.scenes.remove(scene)
-        # The objects took over what they were evaluated as last: their actions are to say anew where
-        # they are at the frame that the user looks at.
+        # The objects took over what they were evaluated as last: their actions are to say anew
+        # where they are at the frame that the user looks at.
         for item in seen:
-            item.update_tag(refresh={"TIME"})
+            with suppress(ReferenceError):  # gone meanwhile, as stand-ins are
+                item.update_tag(refresh={"TIME"})
 
 
 def faced(armature: Object, matrices: NDArray[np.float64]) -> NDArray[np.float64]:
