@@ -231,7 +231,8 @@ def _prepare() -> None:
         colour = gpu.types.GPUTexture((8, 8), format="SRGB8_A8")
         depth = gpu.types.GPUTexture((8, 8), format="DEPTH32F_STENCIL8")
         with gpu.types.GPUFrameBuffer(depth_slot=depth, color_slots=colour).bind():
-            draw((np.zeros((3, 3)), np.zeros((3, 4), np.float32)))
+            nowhere, nothing = np.zeros((3, 3), np.float32), np.zeros((3, 4), np.float32)
+            draw(Shape(nowhere, nothing, np.array([(0, 1, 2)], np.int32)))
 
 
 def _wanted() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import gpu
 import numpy as np
@@ -11,8 +12,18 @@ from bpy.types import Context
 from gpu_extras.batch import batch_for_shader
 from numpy.typing import NDArray
 
-# Corners (T, 3) of triangles and their colours (T, 4), sRGB.
-Shape = tuple[NDArray[np.float64], NDArray[np.float32]]
+_BAND = np.array([(0, 1, 2), (0, 2, 3)], np.int32)  # a band's triangles, of its four corners
+
+
+class Shape(NamedTuple):
+    """Triangles.
+
+    corners: float32 (C, 3); tints: float32 (C, 4), sRGB; triangles: int32 (T, 3), of corners
+    """
+
+    corners: NDArray[np.float32]
+    tints: NDArray[np.float32]
+    triangles: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -63,16 +74,34 @@ def discs(
     """A disc at each point (N, 3), ``pixels`` (N,) in radius at a resolution scale of 1."""
     radius = pixels * screen.dpi / screen.pixels_per_unit(points)
     rim = _circle(sides) @ screen.across
-    corners = points[:, None] + radius[:, None, None] * rim
-    # All triangles share the first corner.
-    order = np.array([(0, side, side + 1) for side in range(1, sides - 1)]).ravel()
-    return corners[:, order].reshape(-1, 3), np.repeat(tints, len(order), axis=0)
+    corners = np.empty((len(points), sides, 3), np.float32)
+    np.add(points[:, None], radius[:, None, None] * rim, out=corners, casting="same_kind")
+    return _alike(corners, tints, _fan(sides))
 
 
 @cache
 def _circle(sides: int) -> NDArray[np.float64]:
     angles = np.linspace(0.0, 2 * np.pi, sides, endpoint=False)
     return np.stack([np.cos(angles), np.sin(angles)], -1)
+
+
+@cache
+def _fan(sides: int) -> NDArray[np.int32]:
+    """A polygon's triangles, which all share its first corner."""
+    return np.array([(0, side, side + 1) for side in range(1, sides - 1)], np.int32)
+
+
+def _alike(
+    corners: NDArray[np.float32], tints: NDArray[np.float32], triangles: NDArray[np.int32]
+) -> Shape:
+    """Polygons with corners (N, C, 3), a tint each (N, 4) and the same triangles (T, 3)."""
+    count, sides = corners.shape[:2]
+    first = np.arange(0, count * sides, sides, dtype=np.int32)
+    return Shape(
+        corners.reshape(-1, 3),
+        np.repeat(tints, sides, axis=0),
+        (first[:, None, None] + triangles).reshape(-1, 3),
+    )
 
 
 def bands(
@@ -88,8 +117,10 @@ def bands(
     aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
     near = aside * (0.5 * pixels[0] / screen.pixels_per_unit(start))[:, None]
     far = aside * (0.5 * pixels[1] / screen.pixels_per_unit(end))[:, None]
-    corners = np.stack([start + near, start - near, end - far, end + far], axis=1)
-    return corners[:, (0, 1, 2, 0, 2, 3)].reshape(-1, 3), np.repeat(tints, 6, axis=0)
+    corners = np.empty((len(start), 4, 3), np.float32)
+    corners[:, 0], corners[:, 1] = start + near, start - near
+    corners[:, 2], corners[:, 3] = end - far, end + far
+    return _alike(corners, tints, _BAND)
 
 
 def cross_ends(
@@ -110,8 +141,12 @@ def cross_ends(
 
 def joined(shapes: list[Shape]) -> Shape:
     """All of them as one, back to front."""
-    corners, tints = zip(*shapes, strict=True)
-    return np.concatenate(corners), np.concatenate(tints)
+    first, triangles = 0, []
+    for shape in shapes:
+        triangles.append(shape.triangles + np.int32(first))
+        first += len(shape.corners)
+    corners, tints, _ = zip(*shapes, strict=True)
+    return Shape(np.concatenate(corners), np.concatenate(tints), np.concatenate(triangles))
 
 
 def draw(shape: Shape) -> None:
@@ -119,8 +154,8 @@ def draw(shape: Shape) -> None:
     under software rendering.
     """
     shader = gpu.shader.from_builtin("FLAT_COLOR")
-    pieces = {"pos": shape[0].astype(np.float32), "color": shape[1]}
+    pieces = {"pos": shape.corners, "color": shape.tints}
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("NONE")
-    batch_for_shader(shader, "TRIS", pieces).draw(shader)
+    batch_for_shader(shader, "TRIS", pieces, indices=shape.triangles).draw(shader)
     gpu.state.blend_set("NONE")

@@ -333,10 +333,11 @@ def test_the_overlay_draws_ghost_and_preview(shown: Any) -> None:
     scene = bpy.context.scene
     scene.frame_set(10)
     before = overlay.viewport_shape(bpy.context, screen)
-    assert len(before[0]) == len(before[1]) > 0
+    assert len(before.corners) == len(before.tints) > 0
+    assert sorted(set(before.triangles.ravel())) == list(range(len(before.corners)))
     shown.min_confidence = 0.95  # all are crossed out
     crossed = overlay.viewport_shape(bpy.context, screen)
-    assert len(crossed[0]) < len(before[0])  # crosses have fewer corners than discs
+    assert len(crossed.triangles) < len(before.triangles)  # crosses have fewer than discs
     shown.show_detection = False
     assert overlay.viewport_shape(bpy.context, screen) is None
     seen.picking.is_on = True
@@ -355,7 +356,7 @@ def test_the_overlay_draws_ghost_and_preview(shown: Any) -> None:
     shown.show_states = False
     # Once applied, the ghost would only be in the way.
     assert overlay.viewport_shape(bpy.context, screen) is None
-    assert len(with_preview[0]) > len(before[0])
+    assert len(with_preview.triangles) > len(before.triangles)
     scene.frame_set(500)
     assert overlay.viewport_shape(bpy.context, screen) is None
 
@@ -369,18 +370,18 @@ def test_the_clip_editor_shows_the_movies_own_frames(shown: Any, film: Path) -> 
     # At 24 frames per second the scene's 11th frame is still the clip's 11th.
     scene.frame_set(11)
     shown.show_states = False
-    corners, _ = overlay.clip_shape(bpy.context, clip, matrix)
+    corners = overlay.clip_shape(bpy.context, clip, matrix).corners
     size = clip.size
     track = detected.people[0].track
     places = track.positions[10][track.confidence[10] > 0]
     low = (50 + places[:, 0].min() / size[0] * 640, 20 + (1 - places[:, 1].max() / size[1]) * 480)
     assert corners.min(axis=0)[:2] == pytest.approx(low, abs=8)
     clip.frame_start, clip.frame_offset = 6, 3
-    moved, _ = overlay.clip_shape(bpy.context, clip, matrix)
+    moved = overlay.clip_shape(bpy.context, clip, matrix).corners
     places = track.positions[8][track.confidence[8] > 0]
     assert moved.min(axis=0)[0] == pytest.approx(50 + places[:, 0].min() / size[0] * 640, abs=8)
     bpy.ops.jumps.upsample_skeleton()
-    assert len(overlay.clip_shape(bpy.context, clip, matrix)[0]) > len(moved)
+    assert len(overlay.clip_shape(bpy.context, clip, matrix).corners) > len(moved)
     other = write_film(film.with_name("other.mp4"), numbered(5))
     assert overlay.clip_shape(bpy.context, bpy.data.movieclips.load(str(other)), matrix) is None
 

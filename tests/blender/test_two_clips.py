@@ -122,7 +122,7 @@ def test_the_other_clips_people_are_not_drawn_over_it(
     alone = overlay.clip_shape(bpy.context, own, np.eye(4))
     assert overlay.clip_shape(bpy.context, other, np.eye(4)) is None
     panel.show_detection = False
-    assert len(overlay.clip_shape(bpy.context, own, np.eye(4))[0]) == len(alone[0])
+    assert len(overlay.clip_shape(bpy.context, own, np.eye(4)).corners) == len(alone.corners)
     # While a person of the other clip is being chosen, they stand where its picture will be.
     seen.picking.is_on = True
     try:
