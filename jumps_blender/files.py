@@ -35,6 +35,8 @@ def writable_file(path: str | os.PathLike[str]) -> Path:
         raise JumpsError(f"{path}: is a folder; name a file to write.")
     if not stat.S_ISREG(mode):
         raise JumpsError(f"{path}: is a device or a pipe; name a file to write.")
+    if not os.access(target, os.W_OK):
+        raise JumpsError(f"{path}: is read-only; make it writable or choose another name.")
     return target
 
 

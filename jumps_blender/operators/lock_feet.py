@@ -26,7 +26,8 @@ class JUMPS_OT_lock_feet(NeedsResult, LongOperator, Operator):
     def poll(cls, context: Context) -> bool:
         if not super().poll(context):
             return False
-        if not required_result(context).lifter:
+        result = required_result(context)
+        if result.find("root") is not None and not result.lifter:
             cls.poll_message_set(FLAT)
             return False
         return True

@@ -48,7 +48,7 @@ class JUMPS_OT_retarget(NeedsResult, LongOperator, Operator):
         if not super().poll(context):
             return False
         result = active_result(context)
-        if result is not None and not result.lifter:
+        if result is not None and result.find("root") is not None and not result.lifter:
             cls.poll_message_set(FLAT)
             return False
         if chosen_rig(context.scene) is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Action, Constraint, Object, PoseBone, Scene
+from bpy.types import Action, AnimData, Constraint, NlaStrip, Object, PoseBone, Scene
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
@@ -20,6 +20,7 @@ from .keyframes import (
     clear_motion,
     new_channelbag,
     push_down,
+    put_in_strip,
     write_curve,
 )
 from .orientation import orientations
@@ -38,8 +39,9 @@ def bake(result: Result, progress: Progress | None = None) -> Action:
 
     Afterwards the armature has an action of its own with location and rotation keys on every whole
     scene frame of the clip, and its constraints are muted. Baking again follows the empties again
-    and gives the same action anew. An action of the user's goes on a track below. Raises JumpsError
-    when the result lacks objects, and in tweak mode.
+    and gives the same action anew, in its strip where it was pushed down. An action of the user's
+    goes on a track below. Raises JumpsError when the result lacks objects, or a bone of its
+    armature what holds it to its joint, and in tweak mode.
     """
     return bpy.data.actions[finished(bake_steps(result, piece=_ALL), progress)]
 
@@ -54,6 +56,7 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
     """
     uid, result_id, is_lifted = result.armature.session_uid, result.id, bool(result.lifter)
     check_tweak_mode(result.armature)
+    _check_held(result.armature)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
     matrices, _ = yield from sample_steps(result.armature, frames, following=True, piece=piece)
@@ -74,12 +77,19 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
             bpy.data.actions.remove(left)
         raise
     animation = armature.animation_data_create()
-    previous = animation.action
-    if previous is not None and previous.get("jumps_result") != result_id:
-        push_down(animation)
-        animation.action_blend_type, animation.action_extrapolation = "REPLACE", "HOLD"
-        animation.action_influence = 1.0
-    assign(action, armature)
+    previous, strip = animation.action, None
+    if previous is None or previous.get("jumps_result") != result_id:
+        strip = _strip_of(animation, result_id)
+    if strip is not None:
+        # The bake was pushed down: what the user has laid over it stays there.
+        previous = strip.action
+        put_in_strip(strip, action, action.slots[-1])
+    else:
+        if previous is not None and previous.get("jumps_result") != result_id:
+            push_down(animation)
+            animation.action_blend_type, animation.action_extrapolation = "REPLACE", "HOLD"
+            animation.action_influence = 1.0
+        assign(action, armature)
     _use_quaternions(armature)
     _mute(armature, True)
     if previous is not None and previous.get("jumps_result") == result_id and not previous.users:
@@ -87,6 +97,28 @@ def bake_steps(result: Result, piece: int = 0) -> Generator[float, None, str]:
         bpy.data.actions.remove(previous)
         action.name = name
     return str(action.name)
+
+
+def _strip_of(animation: AnimData, result_id: str) -> NlaStrip | None:
+    """The topmost strip that plays a bake of this result."""
+    for track in reversed(animation.nla_tracks):
+        for strip in reversed(track.strips):
+            if strip.action is not None and strip.action.get("jumps_result") == result_id:
+                return strip
+    return None
+
+
+def _check_held(armature: Object) -> None:
+    """Raise JumpsError where a bone has lost what holds it to its joint."""
+    joint_bones(armature)
+    for bone in armature.pose.bones:
+        held = bone.constraints.get(FOLLOWS_POSITION)
+        if bone.name in JOINTS and (held is None or held.target is None):
+            raise JumpsError(
+                f"{armature.name}: {bone.name} does not follow its joint any more, because its "
+                f"constraint {FOLLOWS_POSITION} was removed; its keys stay as they are. Choose Run "
+                "Again for an armature that follows."
+            )
 
 
 def is_baked(result: Result) -> bool:
@@ -160,6 +192,31 @@ def posed_armature(uid: int, names: Sequence[str]) -> Object:
     return armature
 
 
+def places_steps(
+    item: Object, frames: NDArray[np.integer], piece: int = 0
+) -> Generator[float, None, NDArray[np.float64]]:
+    """Where an object is at whole frames, in pieces as ``sample_steps``: float64 (F, 4, 4), world.
+
+    Blender knows that only of what it shows: what is hidden since the file was opened has the
+    identity as its ``matrix_world``. So something that hangs on the object is looked at.
+    """
+    world, uid = np.empty((len(frames), 4, 4)), item.session_uid
+    size = piece or max(_PIECE, len(frames) // 256)
+    for start in range(0, len(frames), size):
+        child = bpy.data.objects.new("JUMPS place", None)
+        try:
+            child.parent = by_uid(bpy.data.objects, uid)
+            with scratch_scene([child]) as scene:
+                depsgraph = scene.view_layers[0].depsgraph
+                for row in range(start, min(start + size, len(frames))):
+                    scene.frame_set(int(frames[row]))
+                    world[row] = child.evaluated_get(depsgraph).matrix_world
+        finally:
+            bpy.data.objects.remove(child)
+        yield min(start + size, len(frames)) / len(frames)
+    return world
+
+
 @contextmanager
 def _following(armature: Object) -> Iterator[Object]:
     """A copy of the armature that follows the empties, whatever is baked on the armature."""
@@ -226,7 +283,8 @@ def faced(armature: Object, matrices: NDArray[np.float64]) -> NDArray[np.float64
 def joint_bones(armature: Object) -> list[int]:
     """The places in ``pose.bones`` of the bones that are held to the 28 joints, in their order.
 
-    Raises JumpsError where one is gone.
+    Bones whose constraints were cleared are known by their names. Raises JumpsError where one is
+    gone.
     """
     held = {_joint_of(bone): index for index, bone in enumerate(armature.pose.bones)}
     gone = [name for name in JOINTS if name not in held]
@@ -236,10 +294,10 @@ def joint_bones(armature: Object) -> list[int]:
 
 
 def _joint_of(bone: PoseBone) -> str:
-    """The joint that a bone, whatever it is called now, is held to; empty if to none."""
+    """The joint that a bone is held to, whatever it is called now; else its name."""
     position = bone.constraints.get(FOLLOWS_POSITION)
     target = position.target if position is not None else None
-    return str(target.get("jumps_joint", "")) if target is not None else ""
+    return str(target.get("jumps_joint", "")) if target is not None else str(bone.name)
 
 
 def rest_matrices(armature: Object) -> NDArray[np.float64]:

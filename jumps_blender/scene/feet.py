@@ -87,7 +87,7 @@ def read_feet(result: Result, scene: Scene) -> Feet:
 
     Raises JumpsError where it is flat, too old to carry it, or has lost keys of a joint.
     """
-    if not result.lifter:
+    if "jumps_lifter" not in result.root:
         raise JumpsError(FLAT)
     empties = dict(zip(JOINTS, result.empties, strict=True))
     if UNITS not in result.root or any(FREE not in empties[name] for name in HELD):
@@ -95,7 +95,9 @@ def read_feet(result: Result, scene: Scene) -> Feet:
             "This result does not know how its legs were before: choose Run Again first."
         )
     units = float(result.root[UNITS])
-    frames = keys_of(_curve(empties["l_ankle"], "location", 0))[:, 0].astype(float)
+    # Keys of the legs may have been taken away; where the clip has frames their copies tell.
+    kept = [keys_of(_curve(empties[name], f'["{FREE}"]', 0))[:, 0] for name in HELD]
+    frames = np.unique(np.concatenate(kept)).astype(float)
     free = np.stack(
         [
             _vector(empty, f'["{FREE}"]' if name in HELD else "location", frames)

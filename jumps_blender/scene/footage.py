@@ -11,6 +11,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,8 +175,11 @@ def show_behind(
     end_frame: where the result ends; the footage may go on
     """
     image = next((each.image for each in camera.background_images if each.image), None)
-    if image is None or bpy.path.abspath(image.filepath) != str(footage.path):
+    if image is None or not _shows(image, footage):
         image = _loaded(footage)
+        if bpy.data.is_saved and bpy.context.preferences.filepaths.use_relative_paths:
+            with suppress(ValueError):  # on another drive
+                image.filepath = bpy.path.relpath(str(footage.path))
     for each in camera.background_images:
         each.image = None  # Blender forgets to count it out
     camera.background_images.clear()
@@ -259,6 +263,10 @@ def _loaded(footage: Footage) -> Image:
     image = bpy.data.images.load(str(footage.path))
     image.source = "MOVIE" if footage.fps else "SEQUENCE" if footage.frames > 1 else "FILE"
     return image
+
+
+def _shows(image: Image, footage: Footage) -> bool:
+    return os.path.normpath(bpy.path.abspath(image.filepath)) == os.path.normpath(footage.path)
 
 
 def frame_numbers(footage: Footage, sequence: PoseSequence) -> NDArray[np.int64]:

@@ -59,7 +59,7 @@ class Clip:
 def footage_camera(scene: Scene) -> Object | None:
     """The camera that shows the scene's footage; None where it isn't shown."""
     for item in scene.objects:
-        if item.get(_KEY) is not None and item.type == "CAMERA":
+        if item.type == "CAMERA" and item.get(_KEY) is not None:
             return item
     return None
 

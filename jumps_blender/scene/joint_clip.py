@@ -8,12 +8,13 @@ from typing import Any
 import bpy
 import numpy as np
 from bpy.types import Object, Scene
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..errors import FLAT, JumpsError
 from ..keypoints.space import Lens, StillCamera
 from ..keypoints.space_files import SpaceClip
-from .bake import joint_bones
+from .bake import finished, joint_bones, places_steps
 from .keyframes import channelbag_of, frame_rate, held_at, keys_of
 from .result import STATE_PATH, Result, by_uid
 from .stage import Options, sample_motion, take_of
@@ -29,7 +30,7 @@ def clip_steps(
     resolution. Uncertainties and contacts are not in the scene. Raises JumpsError where the result
     is flat or lacks objects, and when the armature or the scene goes meanwhile.
     """
-    if not result.lifter:
+    if "jumps_lifter" not in result.root:
         raise JumpsError(FLAT)
     state = _states(result, result.frame_range)
     camera = result.find("camera")
@@ -79,7 +80,8 @@ def _still(scene: Scene, camera: Object, metres: float) -> StillCamera | None:
         for size in (render.resolution_x, render.resolution_y)
     )
     longer = max(width, height)
-    place, turn, _ = camera.matrix_world.decompose()
+    (now,) = finished(places_steps(camera, np.array([scene.frame_current])), None)
+    place, turn, _ = Matrix(now.tolist()).decompose()
     axes = np.array(turn.to_matrix(), np.float64) * (1.0, -1.0, -1.0)  # right, down, forward
     return StillCamera(
         turn=axes,

@@ -9,7 +9,17 @@ from typing import Literal
 
 import bpy
 import numpy as np
-from bpy.types import Action, ActionChannelbag, ActionSlot, AnimData, Camera, FCurve, Object, Scene
+from bpy.types import (
+    Action,
+    ActionChannelbag,
+    ActionSlot,
+    AnimData,
+    Camera,
+    FCurve,
+    NlaStrip,
+    Object,
+    Scene,
+)
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
@@ -62,10 +72,14 @@ def push_down(animation: AnimData) -> None:
     # Blender begins the strip where it is told to, and takes the frames of a slot that it chooses.
     span = _span(action, slot)
     if span is not None:
-        first, last = span[0], max(span[1], span[0] + 1)
-        strip.action_frame_end = max(strip.action_frame_end, last)
-        strip.action_frame_start = first
-        strip.action_frame_end = last
+        if _goes_on(action, slot):
+            # Beyond its strip an action is held still.
+            scenes = bpy.data.scenes
+            span = (
+                min(span[0], *(each.frame_start for each in scenes)),
+                max(span[1], *(each.frame_end for each in scenes)),
+            )
+        _take_frames(strip, *span)
     strip.frame_start_raw, strip.frame_end_raw = strip.action_frame_start, strip.action_frame_end
     strip.blend_type = animation.action_blend_type
     strip.extrapolation = animation.action_extrapolation
@@ -75,10 +89,40 @@ def push_down(animation: AnimData) -> None:
     animation.action = None
 
 
-def _span(action: Action, slot: ActionSlot | None) -> tuple[float, float] | None:
-    """First and last frame of a slot's keys; None where it has none."""
-    spans = [
-        curve.range()
+def put_in_strip(strip: NlaStrip, action: Action, slot: ActionSlot) -> None:
+    """Let a strip play another action from where it began, as long as that lasts."""
+    start, before = strip.frame_start_raw, strip.action_frame_start
+    strip.action, strip.action_slot = action, slot
+    span = _span(action, slot)
+    if span is not None:
+        _take_frames(strip, *span)
+        start += strip.action_frame_start - before
+        length = strip.action_frame_end - strip.action_frame_start
+        # The end first where it moves away from the start: a strip is never shorter than nothing.
+        strip.frame_end_raw = max(strip.frame_end_raw, start + 1)
+        strip.frame_start_raw = start
+        strip.frame_end_raw = start + length * strip.scale * strip.repeat
+
+
+def _take_frames(strip: NlaStrip, first: float, last: float) -> None:
+    """Let a strip play these frames of its action, at least one."""
+    last = max(last, first + 1)
+    strip.action_frame_end = max(strip.action_frame_end, last)
+    strip.action_frame_start = first
+    strip.action_frame_end = last
+
+
+def _goes_on(action: Action, slot: ActionSlot | None) -> bool:
+    """Whether its curves move before their first key or after their last one."""
+    return any(
+        curve.extrapolation != "CONSTANT" or len(curve.modifiers) > 0
+        for curve in _curves(action, slot)
+    )
+
+
+def _curves(action: Action, slot: ActionSlot | None) -> list[FCurve]:
+    return [
+        curve
         for layer in action.layers
         for strip in layer.strips
         if slot is not None
@@ -86,6 +130,11 @@ def _span(action: Action, slot: ActionSlot | None) -> tuple[float, float] | None
         for curve in channelbag.fcurves
         if len(curve.keyframe_points) > 0
     ]
+
+
+def _span(action: Action, slot: ActionSlot | None) -> tuple[float, float] | None:
+    """First and last frame of a slot's keys; None where it has none."""
+    spans = [curve.range() for curve in _curves(action, slot)]
     return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None
 
 

@@ -315,9 +315,9 @@ def results_in(scene: Scene) -> list[Result]:
     """The scene's results. A copy of a result that the user made counts as one of its own."""
     members: dict[tuple[str, str], list[Object]] = {}
     for item in scene.objects:
-        result_id = item.get("jumps_result")
-        if result_id is None:
+        if "jumps_result" not in item:  # much faster than to ask for it
             continue
+        result_id = item["jumps_result"]
         root = item if item.get("jumps_role") == "root" else item.parent
         is_root = root is not None and root.get("jumps_result") == result_id
         members.setdefault((result_id, root.name if is_root else ""), []).append(item)
@@ -356,6 +356,8 @@ def active_result(context: Context) -> Result | None:
     """The result of the active object, else of a selected one, else the scene's only one."""
     results = results_in(context.scene)
     for candidate in (context.object, *context.selected_objects):
+        if candidate is None or "jumps_result" not in candidate:
+            continue
         for result in results:
             if candidate in result.members:
                 return result
@@ -548,6 +550,8 @@ def _take_place(result: Result, previous: Result, keep_root: bool) -> Result:
         result = _under(kept, result)
     result.root["jumps_lineage"] = lineage
     left = [item for item in previous.members if item != kept]
+    homes = [each for item in previous.members for each in item.users_collection]
+    home = next((each for each in homes if each.get("jumps_result") == previous_id), None)
     heirs = {item.get("jumps_joint") or item.get("jumps_role"): item for item in result.members}
     for item in previous.members:
         for collection in item.users_collection:
@@ -558,6 +562,13 @@ def _take_place(result: Result, previous: Result, keep_root: bool) -> Result:
         if heir is not None and heir.type == item.type:
             # Children, constraints, modifiers, drivers, the user's own collections.
             item.user_remap(heir)
+    if home is not None:
+        # It may have been put into another collection or scene, and hold something of the user's.
+        for own in _carrying(bpy.data.collections, result.id):
+            for item in own.objects:
+                home.objects.link(item)
+            bpy.data.collections.remove(own)
+        home["jumps_result"] = result.id
     _clear(left, previous_id)
     return result
 

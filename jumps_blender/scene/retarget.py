@@ -20,11 +20,19 @@ from bpy.types import Action, Object
 from numpy.typing import NDArray
 
 from ..errors import FLAT, JumpsError
-from ..skeletons import joint_index
+from ..skeletons import MIRROR, joint_index
 from ..skeletons.rig_bones import RigBone
 from ..skeletons.rig_maps import SWITCHES
 from ..skeletons.rig_slots import IK_FOLLOWS, IK_POLES
-from .bake import continuous, finished, joint_bones, posed_armature, quaternions, sample_steps
+from .bake import (
+    continuous,
+    finished,
+    joint_bones,
+    places_steps,
+    posed_armature,
+    quaternions,
+    sample_steps,
+)
 from .keyframes import check_tweak_mode, new_channelbag
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
@@ -179,11 +187,12 @@ def retarget_steps(
     trial = tried(target, driven, placed, held, _switches(target, "FK"))
     yield 0.0
     matrices, world = yield from sample_steps(result.armature, frames, piece=piece)
-    target = posed_armature(uid, bones)
     points = (world[:, None] @ matrices)[..., :3, 3][:, order]
-    into = np.array(target.matrix_world.inverted_safe())
-    points = points @ into[:3, :3].T + into[:3, 3]
-    wanted = _wanted(trial, used, points, into[:3, 2])
+    if np.linalg.det(world[0, :3, :3]) < 0:
+        points = points[:, MIRROR]  # a mirrored body's left arm is a right one
+    into = np.linalg.inv((yield from _places(posed_armature(uid, bones), frames, piece)))
+    points = points @ into[:, :3, :3].swapaxes(-1, -2) + into[:, None, :3, 3]
+    wanted = _wanted(trial, used, points, into[:, :3, 2])
     keys = {}
     for each, key in _keys(trial, wanted):
         keys[each] = key
@@ -193,6 +202,7 @@ def retarget_steps(
         posed_armature(uid, bones),
         [{name: key.at(row) for name, key in keys.items()} for row in rows],
         [{name: turns[row] for name, turns in wanted.turns.items()} for row in rows],
+        [{name: places[row] for name, places in wanted.heads.items()} for row in rows],
         held,
         switches,
         _MOST_ASTRAY,
@@ -217,8 +227,28 @@ def retarget_steps(
     return str(action.name)
 
 
+def _places(
+    target: Object, frames: NDArray[np.integer], piece: int
+) -> Generator[float, None, NDArray[np.float64]]:
+    """Where the rig is, (F, 4, 4); yields one share over and over."""
+    steps = places_steps(target, frames, piece)
+    name = target.name
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            world: NDArray[np.float64] = end.value
+            break
+        yield 0.9
+    volume = np.linalg.det(world[:, :3, :3])
+    if (volume <= 0).any():
+        fault = "mirrored" if (volume < 0).any() else "scaled to nothing"
+        raise JumpsError(f"{name} is {fault}; apply its scale (Object > Apply > Scale).")
+    return world
+
+
 def _check(result: Result, target: Object, mapped: Mapped) -> None:
-    if not result.lifter:
+    if "jumps_lifter" not in result.root:
         raise JumpsError(FLAT)
     if target.type != "ARMATURE" or target in result.members:
         raise JumpsError(f"{target.name} is no rig of yours; choose the armature of a character.")
@@ -292,7 +322,7 @@ def _switches(target: Object, limbs: Limbs) -> Switches:
 def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Wanted:
     """Where the body's bones and the root are to be.
 
-    points: (F, 28, 3) and up (3,), both in armature space
+    points: (F, 28, 3) and up (F, 3), both in armature space
     """
     rig = at_rest(trial, mapped)
     frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
@@ -310,9 +340,9 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Want
     aside = trial.head(hips) - rig.joints[_HIPS].mean(axis=0)
     heads = {hips: middle + trunk[0] @ aside}
     for name in mapped.get("root", ()):
-        up = up / np.linalg.norm(up)
+        up = up / np.linalg.norm(up, axis=-1, keepdims=True)
         moved = heads[hips] - trial.head(hips)
-        heads[name] = trial.head(name) + moved - (moved @ up)[:, None] * up
+        heads[name] = trial.head(name) + moved - (moved * up).sum(axis=-1, keepdims=True) * up
         turns[name] = np.tile(_unscaled(trial.still[name][:3, :3]), (len(points), 1, 1))
     return _Wanted(turns, heads, _beside(mapped))
 

@@ -12,7 +12,7 @@ from bpy.utils import escape_identifier
 from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
-from .keyframes import check_tweak_mode, push_down, write_curve
+from .keyframes import check_tweak_mode, push_down, put_in_strip, write_curve
 from .rig_trial import Switches
 
 
@@ -107,24 +107,38 @@ def _write_rotation(
 def put_on_track(target: Object, action: Action, name: str, first: int) -> None:
     """The action on a new track on top; what was active goes on a track below it.
 
-    What the same result, or one that it replaced, was retargeted to before goes away. Raises
-    JumpsError in tweak mode.
+    What the same result, or one that it replaced, was retargeted to before goes away, and the new
+    action takes the place of its strip, with all that the user has laid above it. Raises JumpsError
+    in tweak mode.
     """
     check_tweak_mode(target)
     animation = target.animation_data_create()
-    for track in list(animation.nla_tracks):
-        if is_ours(track, action["jumps_lineage"]):
-            old = {strip.action for strip in track.strips}
-            animation.nla_tracks.remove(track)
-            for each in old:
-                if not each.users:
-                    bpy.data.actions.remove(each)
-    push_down(animation)
-    track = animation.nla_tracks.new()
-    track.name = name
-    strip = track.strips.new(name, first, action)
-    strip.action_slot = action.slots[-1]
-    strip.extrapolation = "NOTHING"
+    slot = action.slots[-1]
+    ours = [track for track in animation.nla_tracks if is_ours(track, action["jumps_lineage"])]
+    old = {strip.action for track in ours for strip in track.strips}
+    for track in ours[:-1]:
+        animation.nla_tracks.remove(track)
+    if ours and len(ours[-1].strips) == 1:
+        put_in_strip(ours[-1].strips[0], action, slot)
+        ours[-1].mute = ours[-1].strips[0].mute = False
+    else:
+        if ours:
+            track = animation.nla_tracks.new(prev=ours[-1])
+            track.name = ours[-1].name
+            animation.nla_tracks.remove(ours[-1])
+        else:
+            push_down(animation)
+            track = animation.nla_tracks.new()
+            track.name = name
+        strip = track.strips.new(name, first, action)
+        strip.action_slot = slot
+        strip.extrapolation = "NOTHING"
+    names = [each.name for each in old]
+    for each in old:
+        if not each.users:
+            bpy.data.actions.remove(each)
+    if names and names[0] not in bpy.data.actions:
+        action.name = names[0]
 
 
 def is_ours(track: NlaTrack, lineage: str) -> bool:

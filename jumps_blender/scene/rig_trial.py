@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from bpy.types import Constraint, Object, PoseBone
+from bpy.types import Object, PoseBone
 from mathutils import Matrix, Quaternion
 from numpy.typing import NDArray
 
@@ -162,23 +162,30 @@ def check_poses(
     target: Object,
     poses: Sequence[Channels],
     wanted: Sequence[Mapping[str, NDArray[np.float64]]],
+    heads: Sequence[Mapping[str, NDArray[np.float64]]],
     held: Collection[str],
     switches: Switches,
     most: float,
 ) -> None:
     """Raise JumpsError for a bone that constraints keep from where its channels should take it.
 
-    wanted: for each pose, the turn (3, 3) in armature space of each bone that matters; most: by
-    how many radians one may point elsewhere
+    wanted: for each pose, the turn (3, 3) in armature space of each bone that matters; heads: the
+    places (3,) of those that are moved, too; most: by how many radians one may point elsewhere,
+    and by what share of the rig's size lie there
     """
     moved = movers(target)
     watched = [name for name in wanted[0] if name in moved]
-    if not watched:
+    placed = [name for name in heads[0] if name in moved]
+    if not (watched or placed):
         return
     with double_of(target, switches) as double:
-        double.posed(dict.fromkeys(held, _REST))
-        for channels, turns in zip(poses, wanted, strict=True):
+        size = float(np.ptp(double.posed(dict.fromkeys(held, _REST))[:, :3, 3], axis=0).max())
+        for channels, turns, places in zip(poses, wanted, heads, strict=True):
             found = double.posed(channels)
+            for name in placed:
+                missed = np.linalg.norm(found[double.names[name], :3, 3] - places[name])
+                if missed > most * size:
+                    raise JumpsError(_astray(target, name))
             for name in watched:
                 matrix = found[double.names[name], :3, :3]
                 matrix = matrix / np.linalg.norm(matrix, axis=0)
@@ -304,17 +311,22 @@ def _astray(target: Object, name: str) -> str:
 
 def movers(target: Object) -> dict[str, tuple[str, str]]:
     """Bones that constraints take elsewhere than keys say: the bone, of those above it the
-    nearest, that has the constraint or is in its chain, and the constraint's name."""
+    nearest, that has the constraint or is in its chain, and the constraint's name; of several
+    rather one that moves it than one that only keeps it within limits."""
+    acting = [
+        (bone, constraint)
+        for bone in target.pose.bones
+        for constraint in bone.constraints
+        if constraint.enabled and constraint.influence > 0
+    ]
+    acting.sort(key=lambda pair: pair[1].type.startswith("LIMIT"))
     found: dict[str, tuple[str, str]] = {}
-    for bone in target.pose.bones:
-        for constraint in bone.constraints:
-            if not _moves(constraint):
-                continue
-            found.setdefault(bone.name, (bone.name, constraint.name))
-            if constraint.type in ("IK", "SPLINE_IK"):
-                chain = [bone, *bone.parent_recursive][: constraint.chain_count or None]
-                for each in chain:
-                    found.setdefault(each.name, (each.name, constraint.name))
+    for bone, constraint in acting:
+        found.setdefault(bone.name, (bone.name, constraint.name))
+        if constraint.type in ("IK", "SPLINE_IK"):
+            chain = [bone, *bone.parent_recursive][: constraint.chain_count or None]
+            for each in chain:
+                found.setdefault(each.name, (each.name, constraint.name))
     for bone in parents_first(target):
         if bone.parent is not None and bone.parent.name in found:
             found.setdefault(bone.name, found[bone.parent.name])
@@ -327,12 +339,6 @@ def parents_first(target: Object) -> list[PoseBone]:
     for bone in found:
         found.extend(bone.children)
     return found
-
-
-def _moves(constraint: Constraint) -> bool:
-    """Whether it takes its bone elsewhere than its keys say; limits mostly don't."""
-    is_limit = constraint.type.startswith("LIMIT")
-    return constraint.enabled and constraint.influence > 0 and not is_limit
 
 
 def _normed(vector: NDArray) -> NDArray[np.float64]:

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from ..errors import JumpsError
 from .bake import (
     faced,
+    finished,
     is_baked,
     local_channels,
+    places_steps,
     rest_matrices,
     sample_steps,
     scratch_scene,
@@ -109,7 +111,7 @@ class Motion:
 def take_of(source: Result | Object) -> Take:
     """What of a result, or of a rig that was retargeted to one, is exported.
 
-    A rig's frames are those of the retargeted strip on top of its animation. Raises JumpsError
+    A rig's frames are those of the topmost retargeted strip that plays. Raises JumpsError
     where the result lacks objects or the rig has no motion of a result.
     """
     if isinstance(source, Result):
@@ -127,12 +129,17 @@ def _retargeted(rig: Object) -> tuple[tuple[int, int], bpy.types.Action]:
         action = animation.action
         if "jumps_lineage" in action:
             return whole_frames(*action.curve_frame_range), action
-    for track in reversed(animation.nla_tracks if animation is not None else []):
+    tracks = list(animation.nla_tracks) if animation is not None else []
+    tracks = [track for track in tracks if track.is_solo] or tracks
+    muted = ""
+    for track in reversed(tracks):
         for strip in reversed(track.strips):
             if strip.action is not None and "jumps_lineage" in strip.action:
-                if track.mute or strip.mute:
-                    raise JumpsError(f"{rig.name}: the track {track.name} is muted; unmute it.")
-                return whole_frames(strip.frame_start, strip.frame_end), strip.action
+                if not (track.mute or strip.mute):
+                    return whole_frames(strip.frame_start, strip.frame_end), strip.action
+                muted = muted or track.name
+    if muted:
+        raise JumpsError(f"{rig.name}: the track {muted} is muted; unmute it.")
     raise JumpsError(f"{rig.name} has no motion of a JUMPS result; retarget one to it first.")
 
 
@@ -235,8 +242,10 @@ def staged(motion: Motion, options: Options, measure: Measure) -> Iterator[Scene
             stack.enter_context(_dressed(stage, meshes, armature, double, into))
         order = [armature.pose.bones.find(bone.name) for bone in double.pose.bones]
         rest, posed = rest_matrices(double), placed[:, order]
+        leaves = _leaving(double, rest, posed, _STAYS * measure.per_metre)
+        _disconnect(stage, double, leaves)
         lengths = np.array([bone.length for bone in double.pose.bones]) / measure.per_metre
-        start = _tilted(rest, lengths, _left(double, rest, posed, _STAYS * measure.per_metre))
+        start = _tilted(rest, lengths, _left(double, leaves))
         action = bpy.data.actions.new(motion.title)
         stack.callback(bpy.data.actions.remove, action)
         write_pose(action, double, shifted, np.concatenate((start[None], posed)))
@@ -293,14 +302,34 @@ def _drop_controls(stage: Scene, double: Object) -> None:
     if not kept:
         raise JumpsError("No bone of the rig deforms; export all of its bones.")
     dropped = [bone.name for bone in bones if bone.name not in kept]
-    layer = stage.view_layers[0]
+    with _edited(stage, double) as edit_bones:
+        for name in dropped:
+            edit_bones.remove(edit_bones[name])
+
+
+def _disconnect(stage: Scene, double: Object, leaves: NDArray[np.bool_]) -> None:
+    """Let go of their parents bones that leave their place on them, as below a stretched one: what
+    is connected stays at its parent's tail, whatever its location keys say.
+
+    leaves: (B,), which, in the order of ``pose.bones``
+    """
+    pairs = zip(double.pose.bones, leaves, strict=True)
+    names = [each.name for each, is_off in pairs if is_off and each.bone.use_connect]
+    if names:
+        with _edited(stage, double) as edit_bones:
+            for name in names:
+                edit_bones[name].use_connect = False
+
+
+@contextmanager
+def _edited(stage: Scene, double: Object) -> Iterator[bpy.types.ArmatureEditBones]:
+    """The stand-in's bones in Edit Mode."""
     with bpy.context.temp_override(
-        scene=stage, view_layer=layer, object=double, active_object=double
+        scene=stage, view_layer=stage.view_layers[0], object=double, active_object=double
     ):
         bpy.ops.object.mode_set(mode="EDIT")
         try:
-            for name in dropped:
-                double.data.edit_bones.remove(double.data.edit_bones[name])
+            yield double.data.edit_bones
         finally:
             bpy.ops.object.mode_set(mode="OBJECT")
 
@@ -323,9 +352,10 @@ def _dressed(
     stage: Scene, meshes: Sequence[Object], armature: Object, double: Object, into: Matrix
 ) -> Iterator[None]:
     """Copies of skinned meshes, under their names, on the stand-in; transformed as it is."""
+    now = np.array([bpy.context.scene.frame_current])
     with ExitStack() as stack:
         for item in meshes:
-            place = into @ armature.matrix_world.inverted_safe() @ item.matrix_world
+            place = into @ _placed(armature, now).inverted_safe() @ _placed(item, now)
             copy = item.copy()
             copy.data = item.data.copy()
             stack.callback(bpy.data.meshes.remove, copy.data)  # and what uses it
@@ -350,19 +380,33 @@ def _dressed(
         yield
 
 
-def _left(
+def _placed(item: Object, frames: NDArray[np.integer]) -> Matrix:
+    """Where an object is at a frame, whether it is shown or not."""
+    (world,) = finished(places_steps(item, frames), None)
+    return Matrix(world.tolist())
+
+
+def _leaving(
     double: Object, rest: NDArray[np.float64], posed: NDArray[np.float64], least: float
 ) -> NDArray[np.bool_]:
-    """(B,): the bones that a bone below them leaves, so that its location keys count."""
-    bones = list(double.pose.bones)
-    parents = [bones.index(bone.parent) if bone.parent is not None else -1 for bone in bones]
-    location, _ = local_channels(rest, parents, posed)
-    leaves = np.abs(location).max(axis=(0, 2)) > least
-    left = np.zeros(len(bones), bool)
-    for bone, parent in enumerate(parents):
+    """(B,): the bones that leave their place on their parent, so that their location keys count."""
+    location, _ = local_channels(rest, _parents(double), posed)
+    return np.asarray(np.abs(location).max(axis=(0, 2)) > least)
+
+
+def _left(double: Object, leaves: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(B,): the bones that a bone below them leaves."""
+    left = np.zeros(len(leaves), bool)
+    for bone, parent in enumerate(_parents(double)):
         if parent >= 0 and leaves[bone]:
             left[parent] = True
     return left
+
+
+def _parents(double: Object) -> list[int]:
+    """Places in ``pose.bones``, -1 for none."""
+    bones = list(double.pose.bones)
+    return [bones.index(bone.parent) if bone.parent is not None else -1 for bone in bones]
 
 
 def _tilted(

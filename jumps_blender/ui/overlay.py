@@ -57,7 +57,7 @@ def joint_dots(context: Context) -> tuple[list[tuple[float, ...]], list[Colour]]
     joints = [
         item
         for item in context.view_layer.objects
-        if item.get("jumps_role") == "joint" and item.visible_get()
+        if "jumps_role" in item and item["jumps_role"] == "joint" and item.visible_get()
     ]
     places = [tuple(item.matrix_world.translation) for item in joints]
     return places, [(*display(item.color[:3]), 1.0) for item in joints]

@@ -16,8 +16,12 @@ from jumps_blender.scene.bake import (
 )
 from jumps_blender.scene.keyframes import push_down
 from jumps_blender.scene.result import Result, create_result, plane_of
+from jumps_blender.scene.retarget import retarget
 from jumps_blender.skeletons import JOINTS, joint_index
 
+from .rigs import heads as rig_heads
+from .rigs import lifted, make_rig, moving
+from .test_orientation import REST
 from .walker import walker
 
 
@@ -136,20 +140,41 @@ def test_a_bake_that_was_pushed_down_is_still_one() -> None:
     assert is_baked(result)
     layer = layered(result)
     assert is_baked(result)
-    again = bake(result)
-    assert keys(again) == expected  # what the empties say and no track
-    animation = result.armature.animation_data
-    assert (animation.action, animation.action_blend_type) == (again, "REPLACE")
-    assert animation.action_influence == 1
-    assert [track.strips[0].action for track in animation.nla_tracks][-1] == layer
-    # Once more is as once.
-    tracks, name = len(animation.nla_tracks), again.name
-    assert bake(result).name == name
-    assert len(animation.nla_tracks) == tracks
     before = heads(result, 9)
-    for track in list(animation.nla_tracks):
-        animation.nla_tracks.remove(track)
+    again = bake(result)
+    assert keys(again) == expected  # what the empties say and no layer
+    # It takes the old one's place; what lies above stays above.
+    animation = result.armature.animation_data
+    assert (animation.action, animation.action_blend_type) == (layer, "COMBINE")
+    assert animation.action_influence == 0.5
+    assert [track.strips[0].action for track in animation.nla_tracks] == [again]
     assert heads(result, 9) == pytest.approx(before, abs=1e-6)
+    # Once more is as once.
+    name = again.name
+    assert bake(result).name == name
+    assert len(animation.nla_tracks) == 1
+
+
+@pytest.mark.parametrize("is_lifted", [False, True])
+def test_a_bake_without_constraints_stays_as_it_is(is_lifted: bool) -> None:
+    """As after Blender's own Bake Action, which clears them if asked to."""
+    result = lifted(moving()) if is_lifted else create_result(bpy.context, walker())
+    action = bake(result)
+    expected = keys(action)
+    for bone in result.armature.pose.bones:
+        for constraint in list(bone.constraints):
+            bone.constraints.remove(constraint)
+    with pytest.raises(JumpsError, match=r"pelvis does not follow its joint any more, because its"):
+        bake(result)
+    assert keys(result.armature.animation_data.action) == expected
+    if is_lifted:
+        rig, mapped = make_rig(REST, {})
+        retarget(result, rig, mapped)
+        found = rig_heads(rig, ["l_hand"], np.array([15]))[0, 0]
+        assert found == pytest.approx(moving()[14, joint_index("l_wrist")], abs=0.01)
+        result.armature.pose.bones["neck"].name = "Hals"
+        with pytest.raises(JumpsError, match="has lost its bone neck"):
+            retarget(result, rig, mapped)
 
 
 def test_tweak_mode_is_a_message() -> None:

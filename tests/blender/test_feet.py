@@ -158,6 +158,24 @@ def test_a_floor_elsewhere_in_a_scenes_own_world_stays_there() -> None:
     assert held == pytest.approx(held_again(free, given.stands, times) + up, abs=1e-6)
 
 
+def test_keys_that_were_taken_away_thin_out_nothing_else() -> None:
+    """Of one ankle some, to mend a pop, and of one of its curves nearly all."""
+    given, _ = sliding()
+    result = applied(given)
+    expected = shown(result)
+    ankle = result.empties[JOINTS.index("l_ankle")].animation_data
+    bag = ankle.action.layers[0].strips[0].channelbag(ankle.action_slot)
+    for axis, kept in ((0, 2), (1, 40)):
+        keys = bag.fcurves.find("location", index=axis).keyframe_points
+        for key in list(keys)[-1 : kept - 1 : -1]:
+            keys.remove(key)
+    feet = read_feet(result, bpy.context.scene)
+    assert feet.frames == pytest.approx(np.arange(1, FRAMES + 1))
+    times = np.arange(FRAMES) / 30
+    write_legs(result, feet, held_joints(held_again(feet.free, feet.stands, times)))
+    assert shown(result) == pytest.approx(expected, abs=2e-3)
+
+
 @pytest.mark.usefixtures("extension")
 def test_lock_feet_is_one_undo_step_and_tells_of_a_stale_bake() -> None:
     given, _ = sliding()

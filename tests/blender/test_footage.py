@@ -291,6 +291,27 @@ def test_again_is_once_and_cleared_is_nothing(film: Path) -> None:
     assert {kind: len(getattr(bpy.data, kind)) for kind in before} == before
 
 
+def test_footage_goes_with_the_project(film: Path, tmp_path: Path) -> None:
+    """In a saved file it is found from there, as Blender's own file browser does by default."""
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    film = film.rename(project / film.name)
+    bpy.ops.wm.save_as_mainfile(filepath=str(project / "shot.blend"))
+    given = space(30)
+    for _ in range(2):
+        result = create_result(
+            bpy.context, given.picture, space=given, footage=find_footage(film), use_clip_fps=True
+        )
+    assert len(bpy.data.images) == 1
+    (shown,) = result.camera.data.background_images
+    assert shown.image.filepath == f"//{film.name}"
+    bpy.ops.wm.save_mainfile()
+    project.rename(elsewhere)
+    bpy.ops.wm.open_mainfile(filepath=str(elsewhere / "shot.blend"))
+    (image,) = bpy.data.images
+    assert tuple(image.size) == find_footage(elsewhere / film.name).size
+
+
 def test_what_does_not_fit_is_told(film: Path, tmp_path: Path) -> None:
     footage = find_footage(film)
     assert footage_notes(footage, walk(30)) == []

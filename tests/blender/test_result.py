@@ -273,6 +273,33 @@ def test_replaced_after_the_user_deleted_parts() -> None:
     assert len(bpy.data.objects) == 30
 
 
+def test_a_replaced_results_collection_stays_where_the_user_has_put_it() -> None:
+    """In another scene too, in a collection of hers, with something of hers in it."""
+    scene = bpy.context.scene
+    create_result(bpy.context, walker())
+    (collection,) = bpy.data.collections
+    collection.color_tag = "COLOR_03"
+    shot, other = bpy.data.collections.new("Shot"), bpy.data.scenes.new("Other")
+    scene.collection.children.link(shot)
+    shot.children.link(collection)
+    scene.collection.children.unlink(collection)
+    other.collection.children.link(collection)
+    light = bpy.data.objects.new("Light", None)
+    collection.objects.link(light)
+    for _ in range(2):
+        result = create_result(bpy.context, walker())
+    assert set(collection.objects) == {light, *result.members}
+    assert all(item.users_collection == (collection,) for item in result.members)
+    assert collection.color_tag == "COLOR_03"
+    assert set(bpy.data.collections) == {shot, collection}
+    assert collection.name in shot.children
+    assert collection.name in other.collection.children
+    clear_result(result)
+    assert list(collection.objects) == [light]
+    bpy.data.objects.remove(light)
+    clear_result(create_result(bpy.context, walker()))
+
+
 def test_a_lost_joint_is_named() -> None:
     create_result(bpy.context, walker())
     bpy.data.objects.remove(bpy.data.objects["l_knee"])

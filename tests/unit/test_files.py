@@ -10,6 +10,17 @@ from jumps_blender.errors import JumpsError
 from jumps_blender.files import all_or_none, written_whole
 
 
+def test_a_read_only_file_is_left_alone(tmp_path, monkeypatch):
+    """Version control marks files so; the folder's permissions would let it be replaced."""
+    path = tmp_path / "walk.fbx"
+    path.write_text("hers")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(JumpsError, match=r"walk.fbx: is read-only"), written_whole(path):
+        pytest.fail("not asked for")
+    assert path.read_text() == "hers"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
