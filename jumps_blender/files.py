@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import JumpsError
 
@@ -16,6 +22,42 @@ from .errors import JumpsError
 def printable(path: str | os.PathLike[str]) -> str:
     """A path as it can be shown, and kept by Blender: names that are not UTF-8 cannot."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def npz_arrays(
+    path: str | os.PathLike[str], most_values: int, names: Collection[str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an NPZ file; those of these names, if any are given.
+
+    What an array takes is what its heading says, however small the file is: nothing is read where
+    all together have more than ``most_values``. Raises JumpsError for that, and what NumPy,
+    zipfile, zlib, lzma and tokenize each raise for a damaged archive.
+    """
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        members = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+        members = {name: member for name, member in members.items() if not names or name in names}
+        for member in members.values():
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # Python unpacks these at once, whatever comes out.
+                raise JumpsError(f"{path}: is compressed as NumPy compresses nothing.")
+            with archive.open(member) as content:
+                version = np.lib.format.read_magic(content)
+                if version == (1, 0):
+                    shape, _, _ = np.lib.format.read_array_header_1_0(content)
+                else:
+                    shape, _, _ = np.lib.format.read_array_header_2_0(content)
+                total += math.prod(shape)
+        if total > most_values:
+            raise JumpsError(
+                f"{path}: holds {total:,} values, more than the {most_values:,} that are read; "
+                "split it."
+            )
+        arrays = {}
+        for name, member in members.items():
+            with archive.open(member) as content:
+                arrays[name] = np.lib.format.read_array(content, allow_pickle=False)
+    return arrays
 
 
 def writable_file(path: str | os.PathLike[str]) -> Path:
@@ -63,6 +105,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(target)
+    except JumpsError as error:
+        raise JumpsError(str(error).replace(str(temporary), str(path))) from error
     except OSError as error:
         raise JumpsError(
             f"{path}: could not be written ({error.strerror or error}); nothing was changed."
@@ -78,20 +122,18 @@ def all_or_none(paths: Sequence[Path | None]) -> Iterator[list[Path | None]]:
     A disk that fills up at the last file leaves nothing of the first, and where the last one
     can't be replaced, the first ones are put back.
     """
+    named: dict[Path, Path] = {}
+    for each in filter(None, paths):
+        same = named.setdefault(writable_file(each), each)
+        if same is not each:
+            raise JumpsError(f"{each}: is the same file as {same}; name another one.")
     before: dict[Path, Path | None] = {}
     try:
         with ExitStack() as stack:
             temporary = [
                 stack.enter_context(written_whole(path)) if path else None for path in paths
             ]
-            try:
-                yield temporary
-            except JumpsError as error:
-                message = str(error)
-                for path, stand_in in zip(paths, temporary, strict=True):
-                    if stand_in:
-                        message = message.replace(str(stand_in), str(path))
-                raise JumpsError(message) from error
+            yield temporary
             for target in (writable_file(path) for path in paths if path):
                 before[target] = _kept(target)
     except BaseException:

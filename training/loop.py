@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
+
+from jumps_blender.errors import JumpsError
 
 Batch = dict[str, Tensor]
 Scores = Mapping[str, float]
@@ -60,6 +63,14 @@ class Task:
 def tensors(batch: Any) -> Batch:
     """A dataclass of arrays as tensors by name."""
     return {name: torch.from_numpy(value) for name, value in vars(batch).items()}
+
+
+def weights_of(path: Path, load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The tensors of a safetensors file to start from; raises JumpsError where it is none."""
+    try:
+        return load(path)
+    except (OSError, SafetensorError) as error:
+        raise JumpsError(f"--start {path}: weights cannot be read from it ({error}).") from error
 
 
 class _Stream(IterableDataset):

@@ -292,6 +292,8 @@ def prepare(
         raise JumpsError(f"--fps {fps}: must be a rate between 1 and 1000.")
     if not writable_file(output).parent.is_dir():
         raise JumpsError(f"{output}: cannot be written (its folder doesn't exist).")
+    if output.suffix.lower() != ".npz":
+        raise JumpsError(f"{output}: the name must end in .npz.")
     takes = []
     for path, clip_id, subject in _files(folder):
         try:

@@ -20,6 +20,9 @@ def main() -> int:
     except JumpsError as error:
         print(f"jumps-train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("jumps-train: stopped; a run goes on from its last checkpoint.", file=sys.stderr)
+        return 130
     return 0
 
 

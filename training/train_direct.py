@@ -12,12 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.direct_network import DirectConfig, DirectNetwork
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12
 
 from .data import SampleSettings, SampleStream, described, split
-from .loop import LoopSettings, Task, fit, tensors
+from .loop import LoopSettings, Task, fit, tensors, weights_of
 
 MISSING16 = [joint for joint in range(28) if joint not in COMMON12]
 
@@ -121,8 +122,19 @@ class Validation:
 
 
 def _start_from(network: DirectNetwork, weights: dict[str, Tensor]) -> None:
-    """Load weights; inputs, outputs and blocks that they lack start without a say."""
+    """Load weights; inputs, outputs and blocks that they lack start without a say.
+
+    Raises JumpsError where they are another network's.
+    """
     state = network.state_dict()
+    known = {name: given for name, given in weights.items() if name in state}
+    fits = all(
+        given.ndim == state[name].ndim
+        and all(a >= b for a, b in zip(state[name].shape, given.shape, strict=True))
+        for name, given in known.items()
+    )
+    if not known or not fits:
+        raise JumpsError("--start: these are not weights of this network, or of a larger one.")
     for name, own in state.items():
         if name in weights:
             given = weights[name]
@@ -154,7 +166,7 @@ def train(
     torch.manual_seed(settings.seed)
     network = DirectNetwork(config)
     if start is not None:
-        _start_from(network, load_file(start))
+        _start_from(network, weights_of(start, load_file))
     task = Task(
         partial(_batches, archive, settings),
         partial(losses, precision_scale=settings.precision_scale),

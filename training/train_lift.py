@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from jumps_blender.errors import JumpsError
 from jumps_blender.model_runtime.lift_features import FEATURES
 from jumps_blender.model_runtime.lift_network import LiftConfig, Lifted, LiftNetwork
 from jumps_blender.model_runtime.mocap import MocapArchive
@@ -21,7 +22,7 @@ from jumps_blender.skeletons import PARENTS
 
 from .data import described, split
 from .lift_data import LiftSettings, LiftStream, UpsampledPool, make_pool
-from .loop import LoopSettings, Task, fit, tensors
+from .loop import LoopSettings, Task, fit, tensors, weights_of
 
 _BONES = [joint for joint, parent in enumerate(PARENTS) if parent >= 0]
 _PARENTS = [PARENTS[joint] for joint in _BONES]
@@ -188,12 +189,14 @@ def train(
     torch.manual_seed(settings.seed)
     network = LiftNetwork(config)
     if start is not None:
-        given = {
-            name: torch.from_numpy(value) for name, value in unpacked(load_file(start)).items()
-        }
-        more = FEATURES - given["embed.weight"].shape[1]  # inputs that it didn't know yet
-        given["embed.weight"] = functional.pad(given["embed.weight"], (0, more))
-        network.load_state_dict(given)
+        found = unpacked(weights_of(start, load_file))
+        given = {name: torch.from_numpy(value) for name, value in found.items()}
+        try:
+            more = FEATURES - given["embed.weight"].shape[1]  # inputs that it didn't know yet
+            given["embed.weight"] = functional.pad(given["embed.weight"], (0, more))
+            network.load_state_dict(given)
+        except (KeyError, RuntimeError) as error:
+            raise JumpsError(f"--start {start}: these are not weights of this network.") from error
     weights = {
         "position": 1.0,
         "velocity": settings.velocity_weight,

@@ -7,20 +7,18 @@ and exit code 2.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from typing import NoReturn
 
 from .. import __version__
 from ..errors import JumpsError
 from . import animate, blender, evaluate, info, install_estimator, upsample, video
+from .console import prepare_streams
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names that the console's code page doesn't have
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     arguments = _parser().parse_args(argv)
     code = 0
     try:

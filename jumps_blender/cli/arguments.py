@@ -188,13 +188,15 @@ def factor(text: str) -> float:
     return value
 
 
-def count_from(least: int) -> Callable[[str], int]:
+def count_from(least: int, most: int = 10**9) -> Callable[[str], int]:
     """Whole numbers."""
 
     def count(text: str) -> int:
         value = _number(text)
-        if not (least <= value <= 1e9 and value.is_integer()):
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least}")
+        if not (least <= value <= most and value.is_integer()):
+            raise argparse.ArgumentTypeError(
+                f"{text} is not a whole number from {least} to {most:,}"
+            )
         return int(value)
 
     return count

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import JumpsError
+from ..interrupts import uninterrupted
 
 if TYPE_CHECKING:
     from bpy.types import Object
@@ -48,18 +49,19 @@ def _remove_resources() -> None:
 
 def import_blender() -> None:
     """Import bpy, with nothing in it."""
-    try:
-        # Settings and caches of a Blender that the user may have are left alone.
-        if "BLENDER_USER_RESOURCES" not in os.environ:
-            os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix=_RESOURCES)
-            atexit.register(_remove_resources)
-        import bpy
-    except ImportError as error:
-        raise JumpsError(
-            f"The Python package bpy cannot be imported ({error}); install it with "
-            "'pip install bpy' for Blender's files and formats, footage, and previews in 3D."
-        ) from error
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with uninterrupted():
+        try:
+            # Settings and caches of a Blender that the user may have are left alone.
+            if "BLENDER_USER_RESOURCES" not in os.environ:
+                os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix=_RESOURCES)
+                atexit.register(_remove_resources)
+            import bpy
+        except ImportError as error:
+            raise JumpsError(
+                f"The Python package bpy cannot be imported ({error}); install it with "
+                "'pip install bpy' for Blender's files and formats, footage, and previews in 3D."
+            ) from error
+        bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 @contextmanager

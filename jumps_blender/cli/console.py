@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO, cast
 
 from ..errors import JumpsError
 from ..files import writable_file, written_whole
+from ..keypoints.source import read_in_folder
 
-_OPENPOSE = "_keypoints.json"
 _IMAGES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".webp"))
 
 
@@ -31,6 +33,49 @@ def progress_bar(what: str) -> Iterator[Callable[[float], None]]:
 
         yield update
         update(1.0)
+
+
+class _Lenient(io.TextIOBase):
+    """A stream for people, whose end is no reason to stop working: a full disk, a closed pipe."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
+def prepare_streams() -> None:
+    """Make standard streams that can be written to, whatever the caller has done to them.
+
+    What is closed, as daemons do, leads nowhere: the number of its descriptor would go to the next
+    file that is opened. Names that the console's code page doesn't have are written as escapes.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = cast(TextIO, _Lenient(sys.stderr))
 
 
 def say(text: str) -> None:
@@ -88,10 +133,19 @@ def check_writable(path: Path | None, suffixes: tuple[str, ...], *sources: Path 
 
 
 def _is_of(target: Path, source: Path) -> bool:
-    """Whether a file is a source, or a part of it: of an OpenPose folder, of an image sequence."""
+    """Whether a file is a source, or would be a part of it: of a folder of poses or of images, or
+    of the images beside one."""
     try:
         if source.is_dir():
-            return target.parent.samefile(source) and target.name.endswith(_OPENPOSE)
+            if not target.parent.samefile(source):
+                return False
+            others = {each.name for each in source.iterdir()} - {target.name}
+            has_images = any(Path(name).suffix.lower() in _IMAGES for name in others)
+            if target.suffix.lower() in _IMAGES:
+                return has_images
+            poses = read_in_folder(others)
+            is_folder_of_poses = bool(poses) or (target.exists() and not has_images)
+            return is_folder_of_poses and target.name in read_in_folder({*poses, target.name})
         if not target.exists():
             return target == source
         alike = (re.sub(r"\d+", "0", file.name) for file in (target, source))

@@ -32,7 +32,9 @@ def add_command(commands: Any) -> None:
         "--fps", type=positive_number, default=30.0, help="frame rate (default: 30)"
     )
     parser.add_argument("--seed", type=count_from(0), default=0, help="draws other cameras")
-    parser.add_argument("--cameras", type=count_from(1), default=4, help="per clip (default: 4)")
+    parser.add_argument(
+        "--cameras", type=count_from(1, 1000), default=4, help="per clip (default: 4)"
+    )
     parser.add_argument("--noise", default="none", choices=("none", "detector"))
     parser.add_argument("--denoise", action="store_true", help="let unsure joints move")
     parser.add_argument(

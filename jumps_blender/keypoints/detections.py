@@ -189,7 +189,9 @@ def to_pixels(detections: Detections) -> Detections:
             f"{ASSUMED_SIZE[0]}x{ASSUMED_SIZE[1]} assumed (--size says otherwise)",
         )
     size = detections.image_size or ASSUMED_SIZE
-    return replace(detections, positions=positions * np.array(size), image_size=size, notes=notes)
+    with np.errstate(over="ignore"):  # what no float holds is no place, as in other files
+        positions = positions * np.array(size)
+    return replace(detections, positions=positions, image_size=size, notes=notes)
 
 
 def named_joint_set(source: Source, name: str, joints: Sequence[str]) -> JointSet:

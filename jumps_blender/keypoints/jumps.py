@@ -18,7 +18,6 @@ import io
 import json
 import math
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -29,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
-from ..files import written_whole
+from ..files import npz_arrays, written_whole
 from ..skeletons import JOINT_SETS, JOINTS, JointSet
 from .detections import (
     Detections,
@@ -41,13 +40,14 @@ from .detections import (
 )
 from .missing import Missing, missing_from
 from .sequence import JointState, PoseSequence
-from .source import MAX_BYTES, Source, brief, load_source, numbers
+from .source import MAX_VALUES, Source, brief, load_source, numbers
 from .track import PoseFileError
 
 VERSION = 1
 # Fewer decimals than the noise of any detector, by a factor of a thousand.
 _DECIMALS = 4
 _CONFIDENCE_DECIMALS = 6
+_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -301,11 +301,11 @@ def _check_version(source: Source, data: Mapping[str, Any]) -> None:
 def _joint_names(source: Source, keys: Mapping[str, Any], where: str) -> list[str]:
     names = keys.get("joint_names")
     if isinstance(names, np.ndarray):
-        names = names.tolist()
+        names = names.tolist() if names.size <= _MOST_NAMES else [""] * names.size
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise source.error(f'{where}: "joint_names" must be a list of names.')
-    if not 1 <= len(names) <= 1000:
-        raise source.error(f'{where}: {len(names)} "joint_names"; give 1 to 1000.')
+    if not 1 <= len(names) <= _MOST_NAMES:
+        raise source.error(f'{where}: {len(names)} "joint_names"; give 1 to {_MOST_NAMES}.')
     return names
 
 
@@ -436,13 +436,9 @@ def _named_set(source: Source, names: list[str]) -> JointSet:
 def _npz_members(source: Source) -> dict[str, Any]:
     """The arrays of an NPZ file; single values as Python numbers and strings."""
     try:
-        with zipfile.ZipFile(source.path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-                raise source.error("holds more data than is read; split the clip.")
-        with np.load(source.path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except PoseFileError:
-        raise
+        arrays = npz_arrays(source.path, MAX_VALUES)
+    except JumpsError as error:
+        raise PoseFileError(str(error)) from None
     # NumPy, zipfile, zlib, lzma and tokenize each raise errors of their own for a damaged archive.
     except Exception as error:
         raise source.error(
@@ -450,9 +446,9 @@ def _npz_members(source: Source) -> dict[str, Any]:
         ) from None
     return {
         name: array.item()
-        if isinstance(array, np.ndarray) and array.ndim == 0
+        if array.ndim == 0
         else array.tolist()
-        if name == "image_size" and isinstance(array, np.ndarray)
+        if name == "image_size" and array.size == 2
         else array
         for name, array in arrays.items()
     }

@@ -17,12 +17,12 @@ from ..skeletons import JointSet
 from . import alphapose, coco, deeplabcut, jumps, mediapipe, mmpose, openpose, sleap, tracking
 from .detections import MAX_PIXEL, Detections, to_pixels
 from .missing import Missing
-from .source import Source, brief, listing, load_source
+from .source import MAX_FRAMES, Source, brief, listing, load_source
 from .track import PoseTrack
 
 ASSUMED_FPS = 30.0
-# Nine hours at 30 frames per second; a wider range of frame numbers is no clip.
-MAX_FRAMES = 1_000_000
+# From how many frames on a clip is too empty, and for how many of them somebody must be seen once.
+_LONG, _MOST_EMPTY = 10_000, 1000
 # Joints times frames over all people: 2.4 GB of positions and confidences.
 MAX_JOINT_FRAMES = 200_000_000
 MAX_PEOPLE_IN_FRAME = 500
@@ -220,6 +220,8 @@ def _in_range(
             f"frame numbers run from {first} to {last}, more than {MAX_FRAMES:,} frames; "
             "are these numbers of one clip's frames?"
         )
+    if found.stated is None:
+        _check_gaps(source, found.frames)
     notes: tuple[str, ...] = ()
     if first > MAX_FRAMES:
         notes = (f"frame numbers begin at {first}; counted from 0 instead",)
@@ -227,6 +229,20 @@ def _in_range(
         found = replace(found, frames=found.frames - first, frame_times=times)
         first, last = 0, last - first
     return found, (first, last), notes
+
+
+def _check_gaps(source: Source, frames: NDArray[np.int64]) -> None:
+    """Raise PoseFileError where nearly all frames are empty, as one wrong number makes them."""
+    known = np.unique(frames)
+    span = int(known[-1] - known[0]) + 1
+    if span <= _LONG or len(known) * _MOST_EMPTY >= span:
+        return
+    after = int(np.argmax(np.diff(known)))
+    raise source.error(
+        f"frame {known[after + 1]} comes {known[after + 1] - known[after]:,} frames after the one "
+        f"before it, and only {len(known)} of {span:,} frames have anybody; is its number right? "
+        "Correct it, or split the clip there."
+    )
 
 
 def _check_crowd(source: Source, found: Detections) -> None:

@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detections import Detections, frame_numbers, named_joint_set, person_id
-from .source import MAX_VALUES, Source, brief, cells, listing
+from .source import MAX_FRAMES, Source, brief, cells, listing
 from .track import PoseFileError
 
-# Bounds what is read, whatever sizes a file claims: 1.6 GB of coordinates.
+# Bounds what is read, whatever sizes a file claims: 24 nodes in a million frames are 48 million.
+_MOST_VALUES = 60_000_000
+_MOST_NAMES, _LONGEST_NAME = 10_000, 1000
 _TRACK_AXES = ("track", "xy", "node", "frame")
 _SCORE_AXES = ("track", "node", "frame")
 
@@ -135,7 +137,7 @@ def _dataset(source: Source, file: Any, name: str, axes: tuple[str, ...]) -> NDA
         )
     if data.shape is None or len(data.shape) != len(axes) or data.dtype.kind not in "fiu":
         raise source.error(f'"{name}" is not a numeric array of {len(axes)} dimensions.')
-    if data.size > MAX_VALUES:
+    if data.size > _MOST_VALUES or max(data.shape) > MAX_FRAMES:
         raise source.error(f'"{name}" is too large ({data.shape}); split the clip.')
     values = np.asarray(data[...], dtype=np.float64)
     written = json.loads(data.attrs["dims"]) if "dims" in data.attrs else None
@@ -148,8 +150,10 @@ def _names(source: Source, file: Any, name: str) -> list[str]:
     import h5py
 
     data = file.get(name)
-    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.size > 10_000:
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.size > _MOST_NAMES:
         raise source.error(f'not a SLEAP analysis file: "{name}" is not a list of names.')
+    if data.dtype.itemsize > _LONGEST_NAME:
+        raise source.error(f'"{name}" has names of {data.dtype.itemsize} characters.')
     return [
         item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)
         for item in data[...].tolist()

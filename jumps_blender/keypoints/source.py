@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,8 @@ MAX_FOLDER_FILES = 200_000
 MAX_JSON_CONTAINERS = 30_000_000
 # A cell takes about 60 bytes, a row about 100 more: 100 000 frames of 50 joints are 15 million.
 MAX_TABLE_CELLS = 20_000_000
+# Nine hours at 30 frames per second; a wider range of frame numbers is no clip.
+MAX_FRAMES = 1_000_000
 # Of arrays that a file's headings ask for, whatever else it holds: 1.6 GB.
 MAX_VALUES = 200_000_000
 
@@ -234,15 +236,19 @@ def _load_table(file: Path, text: str) -> list[list[str]]:
         raise PoseFileError(f"{file}: is neither JSON nor a table ({error}).") from None
 
 
+def read_in_folder(names: Iterable[str]) -> list[str]:
+    """Which of a folder's files are read, in their order: every one that is called like OpenPose's;
+    every JSON file where none is."""
+    found = sorted(name for name in names if name.lower().endswith(".json"))
+    return [name for name in found if "keypoints" in name] or found
+
+
 def _load_folder(folder: Path) -> list[tuple[str, Any]]:
-    """Every OpenPose file in the folder; every JSON file where none is named like OpenPose's."""
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if entry.name.lower().endswith(".json")]
+            names = read_in_folder(entry.name for entry in entries)
     except OSError as error:
         raise PoseFileError(f"{folder}: cannot be read ({error.strerror}).") from error
-    sizes = {entry.name: _status(Path(entry.path)).st_size for entry in found}
-    names = sorted(name for name in sizes if "keypoints" in name) or sorted(sizes)
     if not names:
         raise PoseFileError(
             f"{folder}: no .json file in this folder; give OpenPose's output folder or a pose file."
@@ -252,7 +258,7 @@ def _load_folder(folder: Path) -> list[tuple[str, Any]]:
             f"{folder}: {len(names)} files, more than the {MAX_FOLDER_FILES} that are read; "
             "split the clip."
         )
-    if sum(sizes[name] for name in names) > MAX_BYTES:
+    if sum(_status(folder / name).st_size for name in names) > MAX_BYTES:
         raise PoseFileError(
             f"{folder}: the files hold more than {MAX_BYTES / 2**20:.0f} MiB; split the clip."
         )

@@ -76,5 +76,6 @@ def head_size_px(xyz: NDArray, valid: NDArray[np.bool_], depth: NDArray) -> NDAr
     xyz (…, F, 28, 3) metres; valid (…, 28); depth (…, F, 28) metres.
     """
     head = np.linalg.norm(xyz[..., _HEAD, :] - xyz[..., _HEAD_TOP, :], axis=-1).mean(axis=-1)
-    head = np.where(valid[..., _HEAD] & valid[..., _HEAD_TOP], head, _NOMINAL_HEAD)
+    is_known = valid[..., _HEAD] & valid[..., _HEAD_TOP] & (head > 0)
+    head = np.where(is_known, head, _NOMINAL_HEAD)
     return (head[..., None] * FOCAL / depth[..., _PELVIS]).astype(np.float32)

@@ -147,6 +147,10 @@ def evaluate_lift(
         clip = archive.clip(number).at_rate(protocol.fps)
         pools = subjects.setdefault(clip.subject, {"all": _Errors(), "floor": _Errors()})
         height = float(stature(np.median(bone_lengths(clip.xyz), axis=0)))
+        if not height > 0:
+            raise JumpsError(
+                f"{archive.path}: clip {clip.clip_id} has no body: its bones are 0 long."
+            )
         for view in range(protocol.cameras):
             camera = protocol_camera(clip.clip_id, protocol.seed, view, clip.xyz[:, _PELVIS])
             truth = camera.local(clip.xyz)

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import JumpsError
+from ..files import npz_arrays
 from ..skeletons import JOINTS
+
+_NEEDED = frozenset(("offsets", "root", "clip_start", "clip_id", "subject", "valid", "fps"))
+_KINDS = {"clip_id": "SU", "subject": "SU", "valid": "b", "clip_start": "iu"}  # else any number
+# Of all arrays together; two hours of 28 joints at 120 frames per second are 75 million.
+_MOST_VALUES = 500_000_000
+_RATES = 1, 1000  # frames per second
+_FARTHEST = 1e6  # metres
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,14 @@ class MocapArchive:
         if not self.path.is_file():
             raise JumpsError(f"{self.path}: cannot be read (no such file).")
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
-                data = {key: archive[key] for key in archive.files}
+            data = npz_arrays(self.path, _MOST_VALUES, {*_NEEDED, "joint_names"})
+        except JumpsError:
+            raise
         # NumPy, zipfile, zlib, lzma and tokenize each raise errors of their own.
         except Exception as error:
-            raise JumpsError(f"{self.path}: is not an .npz archive of motion capture.") from error
+            raise JumpsError(
+                f"{self.path}: is not an .npz archive of motion capture ({error})."
+            ) from error
         self._check(data)
         scale = 1000.0 if data["offsets"].dtype.kind == "i" else 1.0
         self._offsets, self._scale = data["offsets"], np.float32(1.0 / scale)
@@ -81,8 +92,7 @@ class MocapArchive:
         )
 
     def _check(self, data: dict[str, NDArray]) -> None:
-        needed = {"offsets", "root", "clip_start", "clip_id", "subject", "valid", "fps"}
-        if missing := sorted(needed - data.keys()):
+        if missing := sorted(_NEEDED - data.keys()):
             raise JumpsError(f"{self.path}: the archive lacks {', '.join(missing)}.")
         frames = data["root"].shape[0] if data["root"].ndim else 0
         clips = data["clip_id"].shape[0] if data["clip_id"].ndim else 0
@@ -98,14 +108,19 @@ class MocapArchive:
         for key, shape in shapes.items():
             if data[key].shape != shape:
                 raise JumpsError(f"{self.path}: {key} is {data[key].shape}, not {shape}.")
-            kinds = "SU" if key in ("clip_id", "subject") else "b" if key == "valid" else "iuf"
-            if data[key].dtype.kind not in kinds:
+            if data[key].dtype.kind not in _KINDS.get(key, "iuf"):
                 raise JumpsError(f"{self.path}: {key} holds {data[key].dtype}.")
         names = tuple(str(name) for name in data.get("joint_names", JOINTS))
         if names != JOINTS:
             raise JumpsError(f"{self.path}: joint_names are not the 28 joints in their order.")
-        start = data["clip_start"]
+        start = data["clip_start"].astype(np.int64)
         if clips == 0 or start[0] < 0 or start[-1] > frames or (np.diff(start) < 1).any():
             raise JumpsError(f"{self.path}: clip_start doesn't cut the frames into clips.")
-        if not np.isfinite(data["root"]).all() or not data["fps"] > 0:
-            raise JumpsError(f"{self.path}: root and fps must be finite, fps above zero.")
+        slowest, fastest = _RATES
+        if not slowest <= data["fps"] <= fastest:
+            raise JumpsError(f"{self.path}: fps is {data['fps']}, not {slowest} to {fastest}.")
+        if not (np.abs(data["root"]) <= _FARTHEST).all():
+            raise JumpsError(f"{self.path}: root must be finite, within {_FARTHEST:g} m.")
+        far = np.abs(data["offsets"], dtype=np.float32) > _FARTHEST * 1000
+        if far.any():
+            raise JumpsError(f"{self.path}: offsets lie more than {_FARTHEST:g} m away.")

@@ -18,6 +18,7 @@ from mathutils import Matrix
 
 from ..errors import JumpsError
 from ..files import written_whole
+from ..interrupts import uninterrupted
 from ..keypoints.space_files import check_c3d, write_space
 from .bake import Progress, finished
 from .joint_clip import clip_steps
@@ -218,7 +219,10 @@ def _call(stage: Scene, path: Path, operator: Callable[..., set[str]], **options
     """Run an exporter of Blender's that can only be run as an operator, on this scene."""
     with _shown(stage):
         try:
-            outcome = operator("EXEC_DEFAULT", filepath=str(path), check_existing=False, **options)
+            with uninterrupted():
+                outcome = operator(
+                    "EXEC_DEFAULT", filepath=str(path), check_existing=False, **options
+                )
         except RuntimeError as error:
             raise JumpsError(f"{path}: could not be written ({_reason(error)}).") from error
         except AttributeError as error:  # what an operator that isn't there raises

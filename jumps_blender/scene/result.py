@@ -45,6 +45,7 @@ from .rest_pose import rest_pose
 
 SKELETON = "mpi_inf_3dhp28"
 MIN_HEIGHT, MAX_HEIGHT = 0.1, 100.0  # metres; a doll, a giant
+_LONGEST_WAIT = 600.0  # seconds between two frames of one clip
 STATE_PATH = '["jumps_state"]'
 
 
@@ -242,6 +243,13 @@ def create_result(
     if has_own_world(space):
         footage = None
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
+    waits = np.diff(sequence.times, prepend=sequence.times[0])
+    if waits.max() > _LONGEST_WAIT:
+        at = int(waits.argmax())
+        raise JumpsError(
+            f"{sequence.source}: frame {at} of person {sequence.person} comes {waits[at]:.0f} s "
+            "after the one before it; correct the file's times, or split it there."
+        )
     if frames[-1] > MAX_FRAME:
         raise JumpsError(
             f"{sequence.source}: person {sequence.person} would end at frame {frames[-1]:.0f}, but "

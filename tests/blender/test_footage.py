@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import bpy
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from jumps_blender.processes.job import drain
 from jumps_blender.scene.animate import animate
 from jumps_blender.scene.camera import seen_by
 from jumps_blender.scene.footage import (
+    cut_off,
     find_footage,
     footage_notes,
     frame_numbers,
@@ -310,6 +312,36 @@ def test_footage_goes_with_the_project(film: Path, tmp_path: Path) -> None:
     bpy.ops.wm.open_mainfile(filepath=str(elsewhere / "shot.blend"))
     (image,) = bpy.data.images
     assert tuple(image.size) == find_footage(elsewhere / film.name).size
+
+
+def test_a_movie_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    """Its index stands before its pictures, and counts those that are missing, too."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 120, 160, 3), np.uint8)
+    whole = write_film(tmp_path / "whole.mp4", noise)
+    film = tmp_path / "web.mp4"
+    with (
+        av.open(str(whole)) as source,
+        av.open(str(film), "w", options={"movflags": "faststart"}) as copy,
+    ):
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    sequence = walk(60)
+    assert not cut_off(whole)
+    assert not any("cut off" in note for note in footage_notes(find_footage(film), sequence))
+    content = film.read_bytes()
+    film.write_bytes(content[: len(content) * 2 // 3])
+    footage = find_footage(film)
+    assert footage.frames == 60
+    assert any(
+        note.startswith("web.mp4 is cut off: its last pictures are missing")
+        for note in footage_notes(footage, sequence)
+    )
+    assert not cut_off(tmp_path)
+    (tmp_path / "text.mp4").write_bytes(b"no movie at all, and long enough")
+    assert not cut_off(tmp_path / "text.mp4")
 
 
 def test_what_does_not_fit_is_told(film: Path, tmp_path: Path) -> None:

@@ -300,6 +300,19 @@ def test_a_replaced_results_collection_stays_where_the_user_has_put_it() -> None
     clear_result(create_result(bpy.context, walker()))
 
 
+def test_times_far_apart_are_a_message() -> None:
+    """They would make a bake or an export of hours."""
+    sequence = walker(30)
+    times = sequence.times.copy()
+    times[17:] += 30_000
+    before = len(bpy.data.objects)
+    with pytest.raises(JumpsError, match=r"frame 17 of person 1 comes 30000 s after"):
+        create_result(bpy.context, replace(sequence, times=times))
+    assert len(bpy.data.objects) == before
+    times[17:] -= 29_500
+    create_result(bpy.context, replace(sequence, times=times))
+
+
 def test_a_lost_joint_is_named() -> None:
     create_result(bpy.context, walker())
     bpy.data.objects.remove(bpy.data.objects["l_knee"])

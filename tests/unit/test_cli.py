@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -321,6 +322,45 @@ def test_nothing_else_that_is_read_is_overwritten(tmp_path):
     for target in (tmp_path / "preview.png", tmp_path / "new.png", frames / "facts.json"):
         check_writable(target, (), poses, movie, shot, frames)
     assert [path.read_text() for path in kept] == ["kept"] * 4
+
+
+def test_nothing_is_put_into_a_folder_that_is_read(tmp_path):
+    """Bug: frames that aren't called as OpenPose does were written over."""
+    numbered, loud, filmed = (tmp_path / name for name in ("numbered", "loud", "filmed"))
+    for folder, names in (
+        (numbered, ("0000.json", "0001.json")),
+        (loud, ("A_0000_KEYPOINTS.JSON", "A_0001_KEYPOINTS.JSON")),
+        (filmed, ("0000.png", "0001.png")),
+    ):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("kept")
+    for target in (
+        *(numbered / "0001.json", numbered / "out.json", loud / "A_0001_KEYPOINTS.JSON"),
+        *(filmed / "0001.png", filmed / "preview.png"),
+    ):
+        with pytest.raises(JumpsError, match="is read, as"):
+            check_writable(target, (), target.parent)
+    check_writable(filmed / "poses.json", (), filmed)
+    check_writable(tmp_path / "out.json", (), numbered, loud, filmed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such descriptors")
+@pytest.mark.parametrize(
+    ("streams", "is_told"), [(">&-", True), ("2>&-", False), ("2>/dev/full", False), ("<&-", True)]
+)
+def test_closed_and_full_streams_stop_nothing(streams, is_told, tmp_path):
+    out = tmp_path / "out.json"
+    command = shlex.join(
+        [sys.executable, "-m", "jumps_blender", "upsample", str(EXAMPLE), "-o", str(out)]
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --engine ridge {streams}"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(out.read_text())["engine"].startswith("ridge")
+    assert bool(done.stderr) == is_told
+    assert done.stdout == b""
 
 
 def test_names_that_the_console_cannot_write_are_written_in_numbers(tmp_path):

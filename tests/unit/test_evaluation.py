@@ -11,6 +11,8 @@ from jumps_blender.model_runtime.cameras import FOCAL, head_size_px, look_at, pr
 from jumps_blender.model_runtime.detector_noise import detect
 from jumps_blender.model_runtime.engine import Estimate
 from jumps_blender.model_runtime.evaluation import Protocol, evaluate, hidden_joints
+from jumps_blender.model_runtime.lift import Lifter
+from jumps_blender.model_runtime.lift_evaluation import evaluate_lift
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.skeletons import COMMON12, JOINTS
 
@@ -186,12 +188,35 @@ def test_nearest_frames_at_another_rate(tmp_path):
         ({"offsets": np.zeros((3, 27, 3), np.int16)}, "offsets is"),
         ({"clip_start": np.array([0, 400])}, "clip_start"),
         ({"joint_names": np.array(JOINTS[::-1])}, "joint_names"),
-        ({"fps": np.int16(0)}, "fps"),
+        ({"fps": np.int16(0)}, "fps is 0"),
+        ({"fps": np.float64("inf")}, "fps is inf"),
+        ({"fps": np.float64(1e-6)}, "fps is 1e-06"),
+        ({"clip_start": np.array([0, np.nan])}, "clip_start holds float64"),
+        ({"root": np.full((121, 3), 1e300)}, "root must be finite"),
+        ({"offsets": np.full((121, 28, 3), 1e38)}, "offsets lie more than 1e.06 m away"),
     ],
 )
 def test_archives_that_are_none_are_refused(tmp_path, change, words):
     with pytest.raises(JumpsError, match=words):
         MocapArchive(write_archive(tmp_path / "a.npz", {"s": 121}, **change))
+
+
+def test_starts_that_count_backwards_are_refused(tmp_path):
+    """Differences of unsigned numbers are never negative."""
+    path = write_archive(tmp_path / "a.npz", {"a": 20, "b": 20, "c": 20})
+    change = {**np.load(path), "clip_start": np.array([0, 50, 10, 60], np.uint64)}
+    np.savez(path, **change)
+    with pytest.raises(JumpsError, match="clip_start doesn't cut the frames into clips"):
+        MocapArchive(path)
+
+
+def test_a_body_in_one_point_has_finite_errors_and_cannot_be_lifted(tmp_path):
+    offsets = np.zeros((121, 28, 3), np.int16)
+    archive = MocapArchive(write_archive(tmp_path / "a.npz", {"s": 121}, offsets=offsets))
+    scores = evaluate(archive, RidgeEngine(), Protocol(cameras=1))
+    assert np.isfinite(list(scores["all"].values())).all()
+    with pytest.raises(JumpsError, match=r"a\.npz: clip s has no body: its bones are 0 long"):
+        evaluate_lift(archive, Lifter.load("cpu"), Protocol(cameras=1))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04rubbish", b"\x93NUMPY\x01\x00", b"{}"])

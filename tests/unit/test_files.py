@@ -2,12 +2,14 @@
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jumps_blender.errors import JumpsError
-from jumps_blender.files import all_or_none, written_whole
+from jumps_blender.files import all_or_none, npz_arrays, written_whole
 
 
 def test_a_read_only_file_is_left_alone(tmp_path, monkeypatch):
@@ -89,3 +91,49 @@ def test_outputs_are_replaced_together_or_not_at_all(tmp_path, monkeypatch):
     write_all([one, None, two, new])
     assert [path.read_text() for path in (one, two, new)] == ["after"] * 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.glb", "one.fbx", "two.bvh"]
+
+
+def test_one_file_named_twice_is_a_message(tmp_path):
+    (tmp_path / "a.npz").symlink_to(tmp_path / "a.json")
+    paths = [tmp_path / "a.json", None, tmp_path / "a.npz"]
+    with (
+        pytest.raises(JumpsError, match=r"a\.npz: is the same file as .*a\.json"),
+        all_or_none(paths),
+    ):
+        pytest.fail("not asked for")
+
+
+def test_messages_name_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "a.glb"
+    with pytest.raises(JumpsError) as raised, all_or_none([path]) as (outer,):  # noqa: PT012
+        assert outer is not None
+        with written_whole(outer) as inner:
+            raise JumpsError(f"{inner}: could not be written.")
+    assert str(raised.value) == f"{path}: could not be written."
+
+
+def archive_of(path, dtype, shape, kind):
+    """A ZIP whose one array has only a heading."""
+    with zipfile.ZipFile(path, "w", kind) as archive, archive.open("x.npy", "w") as content:
+        facts = {"descr": dtype, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(content, facts)
+
+
+@pytest.mark.parametrize("dtype", ["|b1", "<U0", "<f8"])
+def test_arrays_that_claim_to_be_huge_are_not_read(dtype, tmp_path):
+    archive_of(tmp_path / "a.npz", dtype, (3 * 10**8, 4), zipfile.ZIP_DEFLATED)
+    with pytest.raises(
+        JumpsError, match=r"a.npz: holds 1,200,000,000 values, more than the 1,000 that are read"
+    ):
+        npz_arrays(tmp_path / "a.npz", 1000)
+    assert npz_arrays(tmp_path / "a.npz", 1000, {"other"}) == {}
+    archive_of(tmp_path / "a.npz", dtype, (3,), zipfile.ZIP_BZIP2)
+    with pytest.raises(JumpsError, match=r"a.npz: is compressed as NumPy compresses nothing"):
+        npz_arrays(tmp_path / "a.npz", 1000)
+    given = {"a": np.arange(6).reshape(2, 3), "b": np.array("text"), "c": np.float32(0.5)}
+    np.savez_compressed(tmp_path / "b.npz", **given)
+    found = npz_arrays(tmp_path / "b.npz", 8)
+    assert all((found[name] == value).all() for name, value in given.items())
+    np.savez(tmp_path / "c.npz", x=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        npz_arrays(tmp_path / "c.npz", 8)

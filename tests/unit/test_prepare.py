@@ -620,6 +620,9 @@ def test_a_file_with_z_up_in_metres(tmp_path):
 def test_a_mirrored_figure_is_refused(tmp_path, capsys):
     figure = [(part, parent, (-x, y, z)) for part, parent, (x, y, z) in FIGURE]
     write_bvh(tmp_path / "in" / "a_1.bvh", named(MIXAMO), Motion.of(), figure)
+    with pytest.raises(JumpsError, match=r"a_1\.bvh: the name must end in \.npz"):
+        prepare(tmp_path / "in", tmp_path / "in" / "a_1.bvh")
+    assert (tmp_path / "in" / "a_1.bvh").read_bytes().startswith(b"HIERARCHY")
     with pytest.raises(JumpsError, match="none of its BVH files"):
         prepared(tmp_path / "in")
     assert "feet point backwards" in capsys.readouterr().err

@@ -226,6 +226,23 @@ def test_a_deeper_network_starts_as_the_one_it_grew_from(archive, tmp_path):
         assert torch.allclose(one, two, atol=1e-5)
 
 
+def test_what_is_no_weights_is_not_started_from(archive, tmp_path):
+    config, settings = DirectConfig(width=8, dilations=(1,)), TrainSettings(steps=1)
+    (tmp_path / "text.safetensors").write_text("{}")
+    save_file({"x": torch.ones(1)}, tmp_path / "other.safetensors")
+    larger = DirectNetwork(DirectConfig(width=16, dilations=(1,))).state_dict()
+    save_file(larger, tmp_path / "larger.safetensors")
+    for name, words in (
+        ("none", "weights cannot be read"),
+        ("text", "weights cannot be read"),
+        ("other", "these are not weights of this network"),
+        ("larger", "these are not weights of this network"),
+    ):
+        start = tmp_path / f"{name}.safetensors"
+        with pytest.raises(JumpsError, match=f"--start.*{words}"):
+            train(archive, tmp_path / "run", settings, config, start)
+
+
 def test_export_of_nothing(tmp_path):
     with pytest.raises(JumpsError, match="train there first"):
         export_module.export(tmp_path)

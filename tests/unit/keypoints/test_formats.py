@@ -416,6 +416,26 @@ def test_sleap_hdf5(tmp_path: Path) -> None:
     np.testing.assert_allclose(ben.confidence[3], 0.7, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("tracks", "names", "words"),
+    [
+        ((1, 2, 12, 2_000_000), "S9", "tracks.* is too large"),
+        ((1, 2, 100, 900_000), "S9", "tracks.* is too large"),
+        ((1, 2, 12, 9), "S5000", "node_names.* has names of 5000 characters"),
+    ],
+)
+def test_sleap_hdf5_that_claims_too_much(
+    tracks: tuple[int, ...], names: str, words: str, tmp_path: Path
+) -> None:
+    """What is never written takes no room in the file, and all of it once it is read."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("tracks", tracks, "f8")
+        file.create_dataset("node_names", (12,), names)
+    with pytest.raises(JumpsError, match=words):
+        read_pose_file(tmp_path / "a.h5")
+
+
 def test_sleap_hdf5_with_named_axes(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     points = np.stack([person(200 + 5 * f, 200, 12) for f in range(4)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints import read_pose_file, source
 from jumps_blender.keypoints.track import PoseFileError
-from jumps_blender.skeletons import JOINT_SETS, JOINTS
+from jumps_blender.skeletons import COMMON12, JOINT_SETS, JOINTS
 
 from .samples import (
     alphapose_records,
@@ -31,6 +32,8 @@ from .samples import (
     write_json,
     write_lines,
 )
+
+NAMES12 = [JOINTS[joint] for joint in COMMON12]
 
 
 def refused(path: Path, **settings: Any) -> str:
@@ -326,7 +329,7 @@ def test_too_many_json_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_many_people_over_a_long_range_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     records = []
     for one in range(200):
-        for frame in (0, 900_000):
+        for frame in (0, 900_000) if one else range(0, 900_001, 900):
             keypoints = triplets(person(one, 9, 17))
             records.append({"image_id": frame, "keypoints": keypoints, "idx": one})
     assert "do not fit into memory" in refused(write_json(tmp_path / "a.json", records))
@@ -478,3 +481,48 @@ def test_nonsense_rates_and_sizes_in_a_file_are_told_and_not_used(tmp_path: Path
         assert found.image_size is None
         assert any("frame rate" in note for note in found.notes)
         np.testing.assert_allclose(found.tracks[0].times, np.arange(3) / 30)
+
+
+@pytest.mark.parametrize(("key", "dtype"), [("positions", "|b1"), ("joint_names", "<U0")])
+def test_npz_with_headings_that_claim_too_much(key: str, dtype: str, tmp_path: Path) -> None:
+    good = {"joint_names": np.array(NAMES12), "positions": np.zeros((3, 12, 2))}
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in good.items():
+            with archive.open(f"{name}.npy", "w") as content:
+                if name == key:
+                    facts = {"descr": dtype, "fortran_order": False, "shape": (10**8, 4, 2)}
+                    np.lib.format.write_array_header_1_0(content, facts)
+                else:
+                    np.lib.format.write_array(content, value)
+    assert "more than the 200,000,000 that are read" in refused(path)
+
+
+def test_a_picture_of_many_sizes_has_none(tmp_path: Path) -> None:
+    values = {"joint_names": np.array(NAMES12), "positions": np.ones((3, 12, 2)) * 50}
+    np.savez(tmp_path / "a.npz", **values, image_size=np.array(["a"] * 3))
+    (track,) = read_pose_file(tmp_path / "a.npz").tracks
+    assert track.image_size is None
+    np.savez(tmp_path / "a.npz", **{**values, "joint_names": np.zeros(10**6, "<U1")})
+    assert '1000000 "joint_names"; give 1 to 1000' in refused(tmp_path / "a.npz")
+
+
+def test_a_stray_frame_number_is_named(tmp_path: Path) -> None:
+    """One wrong number would make a clip of nine hours, with nobody in it."""
+    records = [
+        {"image_id": f"{frame}.jpg", "keypoints": triplets(person(frame, 9, 17))}
+        for frame in (*range(30), 900_000)
+    ]
+    said = refused(write_json(tmp_path / "a.json", records))
+    assert "frame 900000 comes 899,971 frames after the one before it" in said
+    assert "only 31 of 900,001 frames have anybody" in said
+    for frame, record in enumerate(records):
+        record["image_id"] = f"{300 * frame}.jpg"  # some seconds between people are none of that
+    assert read_pose_file(write_json(tmp_path / "a.json", records)).frame_count == 9001
+
+
+def test_huge_numbers_of_what_is_missing(tmp_path: Path) -> None:
+    for name in ("min_confidence", "shaking", "edge", "dilation"):
+        clip = {"joint_names": NAMES12, "positions": [[[9, 9]] * 12] * 2}
+        clip["missing"] = {name: 10**400}
+        assert '"missing" may hold' in refused(write_json(tmp_path / "a.json", clip))
