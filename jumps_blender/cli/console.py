@@ -41,6 +41,10 @@ class _Lenient(io.TextIOBase):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
             self._stream.write(text)

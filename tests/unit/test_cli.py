@@ -355,11 +355,15 @@ def test_closed_and_full_streams_stop_nothing(streams, is_told, tmp_path):
         [sys.executable, "-m", "jumps_blender", "upsample", str(EXAMPLE), "-o", str(out)]
     )
     done = subprocess.run(
-        ["sh", "-c", f"{command} --engine ridge {streams}"], capture_output=True, check=False
+        ["sh", "-c", f"{command} --engine ridge {streams}"],
+        capture_output=True,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(out.read_text())["engine"].startswith("ridge")
     assert bool(done.stderr) == is_told
+    assert ("█" in done.stderr.decode()) == is_told  # the bar as the console can write it
     assert done.stdout == b""
 
 
