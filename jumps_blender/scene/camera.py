@@ -76,13 +76,20 @@ def aim_flat(camera: Object, plane: PicturePlane, size: tuple[int, int]) -> None
 
 
 def match_render(scene: Scene, size: tuple[int, int]) -> None:
-    """Give the scene's pictures the size of the footage, (width, height) in pixels."""
+    """Give the scene's pictures the size of the footage, (width, height) in pixels.
+
+    Where they have it already, the share of it that is rendered stays as the user has set it.
+    """
     # Blender's pictures have at least four pixels to each side and at most 65536.
     largest = 65536 / max(size)
     width, height = (max(4, round(side * min(largest, 1.0))) for side in size)
-    scene.render.resolution_x, scene.render.resolution_y = width, height
-    scene.render.resolution_percentage = 100
-    scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+    render = scene.render
+    has_it = (render.resolution_x, render.resolution_y) == (width, height)
+    if has_it and render.pixel_aspect_x == render.pixel_aspect_y:
+        return
+    render.resolution_x, render.resolution_y = width, height
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
 
 
 def seen_by(

@@ -114,7 +114,8 @@ def test_it_follows_the_settings_and_goes_without_a_trace(film: Path) -> None:
     assert scene.camera == footage_camera(scene) == camera
     (behind,) = camera.data.background_images
     assert (behind.image_user.frame_start, behind.image_user.frame_duration) == (1, 60)
-    assert scene.render.resolution_x == clip.size[0]
+    assert (scene.render.resolution_x, scene.render.resolution_percentage) == (clip.size[0], 100)
+    scene.render.resolution_percentage = 25  # while she looks at it
     scene.frame_set(36)  # at 35 / 24 s, which is the 43.75th of the film
     assert 36 - 1 + behind.image_user.frame_offset == 44
     wide = camera.data.ortho_scale
@@ -122,6 +123,7 @@ def test_it_follows_the_settings_and_goes_without_a_trace(film: Path) -> None:
     assert again == camera
     follow_preview(bpy.context, clip, **placing(height=3.5, start_frame=11, use_clip_fps=True))
     assert camera.data.ortho_scale == pytest.approx(2 * wide)
+    assert scene.render.resolution_percentage == 25
     (behind,) = camera.data.background_images
     assert behind.image_user.frame_start == 11
     assert camera.data.animation_data is None or camera.data.animation_data.action is None
