@@ -49,23 +49,19 @@ def ghost_shapes(
     start = np.concatenate([places[who, ends[0]], cross[0]])
     end = np.concatenate([places[who, ends[1]], cross[1]])
     tints = np.concatenate([tints, crossed])
-    # Everything twice: dark and a little larger below, then itself.
-    wide = np.where(np.arange(2 * len(start)) < len(start), _LINE + _RIM, _LINE) * screen.dpi
-    large = np.where(np.arange(2 * len(dots)) < len(dots), _DOT + _RIM / 2, _DOT)
+    wide = np.array([[_LINE + _RIM], [_LINE]]) * screen.dpi
+    large = np.array([[_DOT + _RIM / 2], [_DOT]])
     return joined(
         [
-            bands(screen, _twice(start), _twice(end), _rimmed(tints), (wide, wide)),
-            discs(screen, _twice(dots), _rimmed(own[whose]), large, 8),
+            bands(screen, start, end, _rimmed(tints), (wide, wide)),
+            discs(screen, dots, _rimmed(own[whose]), large, 8),
         ]
     )
 
 
-def _twice(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate([points, points])
-
-
 def _rimmed(tints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(2N, 4): the rims' tints, as strong as what is in them, and the tints (N, 4) themselves."""
-    dark = np.zeros_like(tints)
-    dark[:, 3] = _RIM_ALPHA * tints[:, 3]
-    return np.concatenate([dark, tints])
+    """(2, N, 4): the tints (N, 4) over dark rims that are as strong as what is in them."""
+    layers = np.zeros((2, *tints.shape), np.float32)
+    layers[0, :, 3] = _RIM_ALPHA * tints[:, 3]
+    layers[1] = tints
+    return layers

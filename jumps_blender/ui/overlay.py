@@ -86,16 +86,15 @@ def figure_shapes(screen: Screen, figure: Figure, colours: Colours) -> list[Shap
     """
     table = np.array([(*colours[state], 1.0) for state in JointState], np.float32)
     solid = table[figure.state]
-    faint = solid * np.array((1, 1, 1, _BAND_ALPHA), np.float32)
-    thin = np.full(len(figure.points), _BONE * screen.dpi)
+    widths = np.full((2, len(figure.points)), _BONE * screen.dpi)
     spread = 2 * figure.spread * screen.pixels_per_unit(figure.points)
-    spread = np.clip(spread, thin, _WIDEST * screen.dpi)
-    near, far = np.concatenate([_PARENTS, _PARENTS]), np.concatenate([_CHILDREN, _CHILDREN])
-    widths = [np.concatenate([spread[joints], thin[joints]]) for joints in (_PARENTS, _CHILDREN)]
-    tints = np.concatenate([faint[_CHILDREN], solid[_CHILDREN]])
+    widths[0] = np.clip(spread, widths[1], _WIDEST * screen.dpi)
+    tints = np.stack([solid[_CHILDREN]] * 2)
+    tints[0, :, 3] = _BAND_ALPHA
+    ends = widths[:, _PARENTS], widths[:, _CHILDREN]
     return [
-        bands(screen, figure.points[near], figure.points[far], tints, (widths[0], widths[1])),
-        discs(screen, figure.points, solid, _DOT),
+        bands(screen, figure.points[_PARENTS], figure.points[_CHILDREN], tints, ends),
+        discs(screen, figure.points, solid[None], _DOT),
     ]
 
 
@@ -115,7 +114,7 @@ def viewport_shape(context: Context, screen: Screen) -> Shape | None:
     if context.scene.jumps.show_states:
         places, tints = joint_dots(context)
         if places:
-            shapes.append(discs(screen, np.array(places), np.array(tints, np.float32), _DOT))
+            shapes.append(discs(screen, np.array(places), np.array([tints], np.float32), _DOT))
     placing = previewed_at(context)
     colours = chosen_colours(context)
     seen = seen_now(context, placing)

@@ -71,11 +71,15 @@ def discs(
     pixels: NDArray[np.float64] | float,
     sides: int = 12,
 ) -> Shape:
-    """A disc at each point (N, 3), ``pixels`` (N,) in radius at a resolution scale of 1."""
+    """A disc at each point (N, 3), or several over each other.
+
+    tints: (L, N, 4), of each layer from the lowest up; pixels: (L, 1) or one for all, their radius
+        at a resolution scale of 1
+    """
     radius = pixels * screen.dpi / screen.pixels_per_unit(points)
     rim = _circle(sides) @ screen.across
-    corners = np.empty((len(points), sides, 3), np.float32)
-    np.add(points[:, None], radius[:, None, None] * rim, out=corners, casting="same_kind")
+    corners = np.empty((*tints.shape[:2], sides, 3), np.float32)
+    np.add(points[:, None], radius[..., None, None] * rim, out=corners, casting="same_kind")
     return _alike(corners, tints, _fan(sides))
 
 
@@ -94,12 +98,12 @@ def _fan(sides: int) -> NDArray[np.int32]:
 def _alike(
     corners: NDArray[np.float32], tints: NDArray[np.float32], triangles: NDArray[np.int32]
 ) -> Shape:
-    """Polygons with corners (N, C, 3), a tint each (N, 4) and the same triangles (T, 3)."""
-    count, sides = corners.shape[:2]
-    first = np.arange(0, count * sides, sides, dtype=np.int32)
+    """Polygons with corners (L, N, C, 3), a tint each (L, N, 4) and the same triangles (T, 3)."""
+    layers, count, sides = corners.shape[:3]
+    first = np.arange(0, layers * count * sides, sides, dtype=np.int32)
     return Shape(
         corners.reshape(-1, 3),
-        np.repeat(tints, sides, axis=0),
+        np.repeat(tints.reshape(-1, 4), sides, axis=0),
         (first[:, None, None] + triangles).reshape(-1, 3),
     )
 
@@ -109,17 +113,21 @@ def bands(
     start: NDArray[np.float64],
     end: NDArray[np.float64],
     tints: NDArray[np.float32],
-    pixels: tuple[NDArray[np.float64] | float, NDArray[np.float64] | float],
+    pixels: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> Shape:
-    """A band between each of two points (N, 3); ``pixels`` wide at its start and at its end."""
+    """A band between each of two points (N, 3), or several over each other.
+
+    tints: (L, N, 4), of each layer from the lowest up; pixels: (L, N) or (L, 1), how wide they are
+        at their starts and at their ends
+    """
     along = (end - start) @ screen.across.T
     length = np.maximum(np.hypot(along[:, :1], along[:, 1:]), 1e-9)
-    aside = (along[:, ::-1] * (-1, 1) / length) @ screen.across
-    near = aside * (0.5 * pixels[0] / screen.pixels_per_unit(start))[:, None]
-    far = aside * (0.5 * pixels[1] / screen.pixels_per_unit(end))[:, None]
-    corners = np.empty((len(start), 4, 3), np.float32)
-    corners[:, 0], corners[:, 1] = start + near, start - near
-    corners[:, 2], corners[:, 3] = end - far, end + far
+    aside = (along[:, ::-1] * (-0.5, 0.5) / length) @ screen.across
+    near = (pixels[0] / screen.pixels_per_unit(start))[..., None] * aside
+    far = (pixels[1] / screen.pixels_per_unit(end))[..., None] * aside
+    corners = np.empty((*tints.shape[:2], 4, 3), np.float32)
+    corners[:, :, 0], corners[:, :, 1] = start + near, start - near
+    corners[:, :, 2], corners[:, :, 3] = end - far, end + far
     return _alike(corners, tints, _BAND)
 
 
