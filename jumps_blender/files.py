@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from .errors import JumpsError
 
+# In the comment of films that are written here, by which they may be written over.
+FILM_MARK = "JUMPS preview"
+
 
 def printable(path: str | os.PathLike[str]) -> str:
     """A path as it can be shown, and kept by Blender: names that are not UTF-8 cannot."""

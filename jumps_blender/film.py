@@ -28,6 +28,7 @@ from .drawing import (
     label,
 )
 from .errors import JumpsError
+from .files import FILM_MARK
 from .keypoints.sequence import PoseSequence
 from .keypoints.track import PoseTrack
 from .skeletons import joint_index
@@ -63,6 +64,7 @@ def write_film(
     rate = Fraction(sequence.fps).limit_denominator(1001)
     ticks = np.round((sequence.times - sequence.times[0]) * _BITS).astype(np.int64)
     with av.open(str(path), "w", format="mp4") as film:
+        film.metadata["comment"] = FILM_MARK
         stream = film.add_stream("libx264", rate=rate)
         stream.width, stream.height = filmed.size[0] + _BODY_WIDTH, _HEIGHT
         stream.pix_fmt = "yuv420p"

@@ -20,7 +20,7 @@ from ..model_runtime.smooth import USUAL_SMOOTHING
 from ..model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
 from .arguments import add_engine, add_estimator, add_source, positive_number, rig_name, share
 from .blender import blender_silent, import_blender, open_rig
-from .console import check_writable, progress_bar, say
+from .console import check_own_film, check_writable, progress_bar, say
 from .poses import poses_of, run_engine
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def _animate(arguments: argparse.Namespace) -> None:
     _check_animate(arguments)
     for path, suffixes in zip(outputs, _OUTPUTS.values(), strict=True):
         check_writable(path, suffixes, *read)
+    check_own_film(arguments.preview)
     footage = _open_footage(arguments.footage) if arguments.footage else None
     video = poses_of(arguments)
     if video is not None and footage is None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from ..errors import JumpsError
-from ..files import writable_file, written_whole
-from ..keypoints.source import read_in_folder
+from ..files import FILM_MARK, writable_file, written_whole
+from ..keypoints.source import is_video, read_in_folder
 
+_MARKED_WITHIN = 4 * 2**20  # bytes of a film's end; its index lies there
 _IMAGES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".webp"))
 
 
@@ -134,6 +135,24 @@ def check_writable(path: Path | None, suffixes: tuple[str, ...], *sources: Path 
             pass
     except OSError as error:
         raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def check_own_film(path: Path | None) -> None:
+    """Refuse a film's path where another film is: most likely the one that somebody shot.
+
+    Pose files need not say what video they are of, and previews are easily named like it.
+    """
+    if path is None or not is_video(path):
+        return
+    try:
+        with path.open("rb") as film:
+            begin = film.read(_MARKED_WITHIN)
+            film.seek(max(path.stat().st_size - _MARKED_WITHIN, 0))
+            is_own = FILM_MARK.encode() in begin + film.read()
+    except OSError as error:
+        raise JumpsError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not is_own:
+        raise JumpsError(f"{path}: is a film that jumps did not write; name another file.")
 
 
 def _is_of(target: Path, source: Path) -> bool:

@@ -18,6 +18,7 @@ from jumps_blender.keypoints import choose_person, read_pose_file, read_sequence
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.skeletons import JOINTS
 
+from ..films import numbered, write_film
 from .conftest import EXAMPLE
 from .test_evaluation import write_archive
 
@@ -322,6 +323,19 @@ def test_nothing_else_that_is_read_is_overwritten(tmp_path):
     for target in (tmp_path / "preview.png", tmp_path / "new.png", frames / "facts.json"):
         check_writable(target, (), poses, movie, shot, frames)
     assert [path.read_text() for path in kept] == ["kept"] * 4
+
+
+def test_a_film_that_somebody_shot_is_not_written_over(tmp_path, capsys):
+    """Bug: a preview that is called like the video, beside its poses, took its place."""
+    film = write_film(tmp_path / "walk.mp4", numbered(5))
+    shot = film.read_bytes()
+    poses = tmp_path / "walk.json"
+    poses.write_bytes(EXAMPLE.read_bytes())
+    assert run("animate", poses, "--preview", film) == 2
+    assert "walk.mp4: is a film that jumps did not write" in capsys.readouterr().err
+    assert film.read_bytes() == shot
+    for _ in range(2):  # its own film again is
+        assert run("animate", EXAMPLE, "--engine", "ridge", "--preview", tmp_path / "own.mp4") == 0
 
 
 def test_nothing_is_put_into_a_folder_that_is_read(tmp_path):
