@@ -1,4 +1,4 @@
-"""Ctrl-C, where it must wait."""
+"""Ctrl-C and its like, where they must wait or be listened to."""
 
 from __future__ import annotations
 
@@ -6,24 +6,45 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C off to the end: inside Blender's own code it is lost, or ends in a crash.
+    """Put Ctrl-C off to the end, and being asked to end: inside Blender's own code that is lost, or
+    ends in a crash.
 
-    Where Python doesn't handle it, as in Blender's window, nothing is changed.
+    What Python doesn't handle, as in Blender's window, is left alone.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if not is_main or before is None:
-        yield
-        return
+    before: dict[int, Any] = {}
     asked: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    if threading.current_thread() is threading.main_thread():
+        found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda given, _: asked.append(given))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if asked:
-        raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in asked[:1]:
+        before[number](number, None)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let a process that is asked to end, as by a scheduler, tidy up: raise SystemExit in it."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

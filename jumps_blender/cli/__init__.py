@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import JumpsError
+from ..interrupts import ended_in_order
 from . import animate, blender, evaluate, info, install_estimator, upsample, video
 from .console import prepare_streams
 
@@ -22,13 +23,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     code = 0
     try:
-        arguments.run(arguments)
+        with ended_in_order():
+            arguments.run(arguments)
     except JumpsError as error:
         print(f"jumps: {error}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("jumps: stopped.", file=sys.stderr)
         code = 130
+    except SystemExit as ended:
+        print("jumps: stopped.", file=sys.stderr)
+        code = int(ended.code or 0)
     blender.end_with(code)
     return code
 

@@ -19,18 +19,19 @@ from ..interrupts import uninterrupted
 if TYPE_CHECKING:
     from bpy.types import Object
 
-_GLTF = "io_scene_gltf2.blender.exp.export"  # a part of Blender's
 _RESOURCES = "jumps-resources-"
+_imported = False  # Blender, by this command
 
 
 def end_with(code: int) -> None:
     """Have the process end with that exit code, whatever Blender does at its end."""
-    if _GLTF in sys.modules:
+    if _imported:
         atexit.register(_end, code)
 
 
 def _end(code: int) -> None:
-    """End the process before Python takes Blender apart: with glTF and torch that never ends."""
+    """End the process before Python takes Blender apart: after glTF with torch, or a rig's driver
+    that Blender refused, that never ends."""
     import bpy
 
     shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
@@ -49,12 +50,14 @@ def _remove_resources() -> None:
 
 def import_blender() -> None:
     """Import bpy, with nothing in it."""
+    global _imported
     with uninterrupted():
         try:
             # Settings and caches of a Blender that the user may have are left alone.
             if "BLENDER_USER_RESOURCES" not in os.environ:
                 os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix=_RESOURCES)
                 atexit.register(_remove_resources)
+            _imported = _imported or "bpy" not in sys.modules
             import bpy
         except ImportError as error:
             raise JumpsError(

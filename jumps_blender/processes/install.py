@@ -60,7 +60,7 @@ def environment_facts(folder: Path) -> dict[str, Any]:
     """
     try:
         facts = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

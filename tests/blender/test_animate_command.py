@@ -38,7 +38,7 @@ def _animate(
     environment = {key: os.environ[key] for key in os.environ if key not in ours}
     environment["TMPDIR"] = str(scratch or Path(tempfile.gettempdir()))
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment, timeout=300
     )
 
 
@@ -124,6 +124,19 @@ def test_footage_that_cannot_be_read_is_one_line(tmp_path: Path, footage: str) -
     (line,) = result.stderr.strip().splitlines()
     assert line.startswith(f"jumps: {tmp_path / footage}: ")
     assert not (tmp_path / "a.png").exists()
+
+
+def test_a_rig_whose_driver_blender_refuses_lets_the_command_end(tmp_path: Path) -> None:
+    """Bug: Blender waited for itself when Python took it apart, for good."""
+    found = character("unreal")
+    spare = next(bone for bone in found.rig.pose.bones if "index_03_l" in bone.name)
+    curve = spare.driver_add("rotation_euler", 0)
+    curve.driver.type, curve.driver.expression = "SCRIPTED", "unknown(1)"
+    rig_file = tmp_path / "manny.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig_file), copy=True)
+    done = _animate(EXAMPLE, "--lift", "--rig", rig_file, "--bvh", tmp_path / "a.bvh")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.bvh").is_file()
 
 
 def test_every_output_on_a_rig(tmp_path: Path) -> None:

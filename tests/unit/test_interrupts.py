@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from jumps_blender.interrupts import uninterrupted
+from jumps_blender.interrupts import ended_in_order, uninterrupted
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signal to itself")
 
@@ -38,3 +38,17 @@ def test_errors_come_through_and_what_python_does_not_handle_stays():
     thread.start()
     thread.join()
     assert done == [True]
+
+
+def test_a_process_that_is_asked_to_end_tidies_up():
+    tidied = []
+    with pytest.raises(SystemExit) as ended, ended_in_order():  # noqa: PT012
+        try:
+            with uninterrupted():
+                os.kill(os.getpid(), signal.SIGTERM)
+                tidied.append("the rest")
+        finally:
+            tidied.append("up")
+    assert ended.value.code == 143
+    assert tidied == ["the rest", "up"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
