@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..signs import signs
 from ..skeletons import MIRROR, PARENTS, joint_index
 from .proportions import SPREAD, USUAL, bone_lengths, stature
 
@@ -22,6 +23,8 @@ _RAY = 0.0005  # radians that a joint of full trust may lie off its ray
 _DOUBT = 0.6  # metres more that one of half trust may lie off
 _ROOT = 0.05  # share that the pelvis' distance may be off
 _ACROSS = 0.1  # radians; a bone this little off the picture plane tells its length best
+_SPREAD = 0.03  # metres that the network's bones are off in depth, at least
+_TIE = 5.0  # per metre: how unlikely it is that a bone that leans so far swings over in one frame
 _LOOKS = 3.0  # per second; frames close to each other err alike and tell little more than one
 
 
@@ -59,7 +62,27 @@ def refined(
         lengths = lengths * (height / float(stature(lengths)))
         for _ in range(_STEPS):
             solved = _solved(guess, solved, uncertainty, rays, trust, lengths, allowed)
+    solved = _settled(guess, solved, uncertainty, step)
     return rigid(solved, lengths).astype(np.float32), lengths
+
+
+def _settled(
+    guess: NDArray, solved: NDArray, uncertainty: NDArray, step: float
+) -> NDArray[np.float64]:
+    """The same joints with each bone leaning the way, towards the camera or away, that is likely
+    over time: one that is shorter in the picture than it is long leans by so much, and the picture
+    alone doesn't tell where to.
+    """
+    bones, own = solved - solved[:, _PARENT], guess[..., 2] - guess[:, _PARENT, 2]
+    lean = np.abs(bones[..., 2])
+    spread = np.maximum(uncertainty, _SPREAD).astype(float)
+    evidence = lean * own / spread**2 * min(_LOOKS * step, 1.0)
+    ties = _TIE * np.minimum(lean[1:], lean[:-1])
+    bones[..., 2] = lean * signs(evidence, ties)
+    result = solved.copy()
+    for level in _LEVELS:
+        result[:, level] = result[:, _PARENT[level]] + bones[:, level]
+    return result
 
 
 def _lengths(

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..signs import signs
 from ..skeletons import joint_index
 from .armature import child_of
 
 _STRAIGHT = 0.35  # sine of the angle at a hinge above which it alone tells the twist
+_BENT = np.deg2rad(20), np.deg2rad(35)  # from where on a knee is bent for sure
+_SURE, _TIE = 3.0, 4.0  # how much that counts, and that a firm hinge doesn't turn over at once
 _MEMORY = 5  # frames; how long a straight limb remembers its hinge
 _USUAL = 0.05  # how much the twist at rest counts beside a firm hinge
 _FRONT = np.array([0.0, 0.0, 1.0])  # in the axes of pelvis and chest: side, up and front
@@ -76,7 +79,7 @@ def body_frames(points: NDArray, rest: NDArray) -> NDArray[np.float64]:
         across = np.cross(foot, shin)
         firm = _firmness(np.linalg.norm(across, axis=-1, keepdims=True))
         knee_side = frames[:, joints["knee"], :, 0]
-        across = across * np.sign((across * knee_side).sum(axis=-1, keepdims=True) + 1e-12)
+        across = across * _steady(across, (across * knee_side).sum(axis=-1))
         side = firm * _unit(across) + (1 - firm) * knee_side
         for part in ("ankle", "foot"):
             frames[:, joints[part]] = _square(side, along[joints[part]])
@@ -143,10 +146,22 @@ def _hinge(
     usual = _turned(carried, upper, across)
     bent = np.cross(upper, lower)
     if one_way:
-        bent = bent * np.where((bent * usual).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
+        # A knee that is bent is bent the right way, wherever the leg is.
+        angle = np.arctan2(np.linalg.norm(bent, axis=-1), (upper * lower).sum(axis=-1))
+        is_bent = np.clip((angle - _BENT[0]) / (_BENT[1] - _BENT[0]), 0, 1)
+        bent = bent * _steady(bent, (bent * usual).sum(axis=-1) + _SURE * is_bent)
     firm = _firmness(np.linalg.norm(bent, axis=-1, keepdims=True))
     remembered = _unit(_around(firm * _unit(bent)) + _USUAL * _unit(usual))
     return np.asarray(firm * _unit(bent) + (1 - firm) * remembered)
+
+
+def _steady(vectors: NDArray, evidence: NDArray) -> NDArray[np.float64]:
+    """(F, 1): with which signs vectors (F, 3) turn over as little as may be, and point where
+    evidence (F,) has them, which is positive for as they are."""
+    size = np.linalg.norm(vectors, axis=-1)
+    turn = (vectors[1:] * vectors[:-1]).sum(axis=-1) / np.maximum(size[1:] * size[:-1], 1e-12)
+    ties = _TIE * turn * np.minimum(np.minimum(size[1:], size[:-1]) / _STRAIGHT, 1.0)
+    return signs(evidence[:, None], ties[:, None])
 
 
 def _around(vectors: NDArray) -> NDArray[np.float64]:

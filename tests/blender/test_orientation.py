@@ -102,6 +102,31 @@ def test_a_knee_tells_the_twist_of_the_leg_and_the_foot_its_own(side: str) -> No
     assert angle(found_in(points)[f"{side}_hip"], np.eye(3)) < 10
 
 
+@pytest.mark.parametrize("side", ["l", "r"])
+def test_a_bent_knee_tells_the_twist_however_far_the_leg_is_turned(side: str) -> None:
+    """Bug: more than 90 degrees from the twist at rest it was taken for a straight one, and leg and
+    foot spun about themselves for some frames."""
+    thigh = REST[joint_index(f"{side}_knee")] - REST[joint_index(f"{side}_hip")]
+    hinge, out = np.cross(thigh, (0, 1, 0)), 1 if side == "l" else -1
+    clip, wholes = [], []
+    for twist in 125 * np.sin(np.linspace(0, np.pi, 50)):
+        points, whole = posed(
+            {
+                f"{side}_hip": about((1, 0, 0), -60) @ about(thigh, out * twist),
+                f"{side}_knee": about(hinge, 110),
+            }
+        )
+        clip.append(points)
+        wholes.append(whole)
+    turns = orientations(REST, np.array(clip))
+    for part in ("hip", "knee"):
+        found = turns[:, joint_index(f"{side}_{part}")]
+        true = [whole[f"{side}_{part}"] for whole in wholes]
+        assert max(angle(a, b) for a, b in zip(found, true, strict=True)) < 0.5
+    feet = turns[:, joint_index(f"{side}_ankle")]
+    assert max(angle(a, b) for a, b in zip(feet[1:], feet[:-1], strict=True)) < 15
+
+
 def test_hips_and_shoulders_turn_the_spine_between_them() -> None:
     points, whole = posed({"spine2": about((0, 0, 1), 30)})
     found = found_in(points)
