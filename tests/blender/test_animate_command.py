@@ -129,8 +129,7 @@ def test_footage_that_cannot_be_read_is_one_line(tmp_path: Path, footage: str) -
 def test_a_rig_whose_driver_blender_refuses_lets_the_command_end(tmp_path: Path) -> None:
     """Bug: Blender waited for itself when Python took it apart, for good."""
     found = character("unreal")
-    spare = next(bone for bone in found.rig.pose.bones if "index_03_l" in bone.name)
-    curve = spare.driver_add("rotation_euler", 0)
+    curve = found.rig.pose.bones["upperarm_twist_01_l"].driver_add("rotation_euler", 0)
     curve.driver.type, curve.driver.expression = "SCRIPTED", "unknown(1)"
     rig_file = tmp_path / "manny.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(rig_file), copy=True)
