@@ -73,16 +73,17 @@ def _settled(
     over time: one that is shorter in the picture than it is long leans by so much, and the picture
     alone doesn't tell where to.
     """
-    bones, own = solved - solved[:, _PARENT], guess[..., 2] - guess[:, _PARENT, 2]
-    lean = np.abs(bones[..., 2])
+    own = guess[..., 2] - guess[:, _PARENT, 2]
+    lean = np.abs(solved[..., 2] - solved[:, _PARENT, 2])
     spread = np.maximum(uncertainty, _SPREAD).astype(float)
     evidence = lean * own / spread**2 * min(_LOOKS * step, 1.0)
     ties = _TIE * np.minimum(lean[1:], lean[:-1])
-    bones[..., 2] = lean * signs(evidence, ties)
-    result = solved.copy()
+    depth = solved[..., 2].copy()
+    leaning = lean * signs(evidence, ties)
     for level in _LEVELS:
-        result[:, level] = result[:, _PARENT[level]] + bones[:, level]
-    return result
+        depth[:, level] = depth[:, _PARENT[level]] + leaning[:, level]
+    # Along their rays: in the picture nothing moves.
+    return solved * (depth / np.maximum(solved[..., 2], 0.1))[..., None]
 
 
 def _lengths(
