@@ -207,21 +207,38 @@ def _reach(world: NDArray, leg: tuple[int, ...], ankle_moved: NDArray, ball_move
     room = np.maximum(thigh + shin - before, 1e-6)
     soft = np.where(longer > 0, room * -np.expm1(-np.maximum(longer, 0) / room), longer)
     reach = np.clip(before + soft, np.abs(thigh - shin) + 1e-6, thigh + shin)
-    axis = aim / np.maximum(_length(aim), 1e-9)
-    along = (thigh**2 + reach**2 - shin**2) / (2 * np.maximum(reach, 1e-9))
-    aside = np.sqrt(np.maximum(thigh**2 - along**2, 0))
     # The knee stays on the side on which it was; a straight one bends to where the toes point.
     pole = old_knee - start + 1e-3 * (world[:, toe] - old_ankle)
+    axis = aim / np.maximum(_length(aim), 1e-9)
+    knee_place, ankle_place = _bent(reach * axis, thigh, shin, pole)
+    world[:, knee], world[:, ankle] = start + knee_place, start + ankle_place
+    # The foot turns about the ankle, and the toes bend, until the ball is where it should be.
+    ball = 0.5 * (world[:, foot] + world[:, toe])
+    place = ball + ball_moved - world[:, ankle]
+    turn = _between(ball - old_ankle, place)
+    middle = (turn @ (world[:, foot] - old_ankle)[..., None])[..., 0]
+    end = (turn @ (ball - old_ankle)[..., None])[..., 0]
+    first, second = _length(middle), _length(end - middle)
+    # A straight foot bends as toes do: the joint between goes down.
+    middle, end = _bent(place, first, second, middle - (0, 0, 1e-3))
+    world[:, foot] = world[:, ankle] + middle
+    world[:, toe] = world[:, ankle] + 2 * end - middle
+
+
+def _bent(
+    aim: NDArray, first: NDArray, second: NDArray, pole: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middle and end (F, 3) of two bones from 0 whose lengths are (F, 1), bent to reach ``aim``.
+
+    pole: the side to which the middle is bent. Out of reach, the end lies in the aim's direction.
+    """
+    axis = aim / np.maximum(_length(aim), 1e-9)
+    reach = np.clip(_length(aim), np.abs(first - second) + 1e-6, first + second)
+    along = (first**2 + reach**2 - second**2) / (2 * np.maximum(reach, 1e-9))
+    aside = np.sqrt(np.maximum(first**2 - along**2, 0))
     pole = pole - (pole * axis).sum(axis=1, keepdims=True) * axis
     pole = pole / np.maximum(_length(pole), 1e-9)
-    world[:, knee] = start + along * axis + aside * pole
-    world[:, ankle] = start + reach * axis
-    # The foot turns about the ankle until the ball is where it should be.
-    ball = 0.5 * (world[:, foot] + world[:, toe])
-    turn = _between(ball - old_ankle, ball + ball_moved - world[:, ankle])
-    for joint in (foot, toe):
-        bone = world[:, joint] - old_ankle
-        world[:, joint] = world[:, ankle] + (turn @ bone[..., None])[..., 0]
+    return along * axis + aside * pole, reach * axis
 
 
 def _between(first: NDArray, second: NDArray) -> NDArray[np.float64]:

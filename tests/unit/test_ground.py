@@ -152,6 +152,27 @@ def test_locked_feet_stand_still_and_nothing_jumps():
     assert result[:, FEET, 2].min() > -1e-6
 
 
+def test_a_foot_that_stands_stays_though_its_toes_were_seen_to_bend():
+    """Bug: the foot only turned towards the ball's place, which slid as far as the bent toes drew
+    it in."""
+    world, stands = walker()
+    bent = world.copy()
+    for _, _, _, foot, toe in LEGS.values():
+        bend = 0.6 * np.sin(np.arange(120) / 4) ** 2
+        bent[:, toe] = bent[:, foot] + 0.06 * np.stack(
+            [np.cos(bend), np.zeros(120), np.sin(bend)], axis=-1
+        )
+    result = locked(bent, stands, times(120))
+
+    def slides(points: np.ndarray) -> float:
+        feet = soles(points)
+        return max(np.ptp(feet[a:b, part, :2], axis=0).max() for part, a, b in spans(stands))
+
+    assert slides(bent) > 0.005
+    assert slides(result) < 0.001
+    assert np.allclose(bone_lengths(result), bone_lengths(bent), atol=1e-6)
+
+
 def test_what_stands_already_is_left_alone():
     world, stands = walker()
     result = locked(world, stands, times(120))
