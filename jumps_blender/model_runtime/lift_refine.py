@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
 
 from ..signs import signs
 from ..skeletons import MIRROR, PARENTS, joint_index
 from .proportions import SPREAD, USUAL, bone_lengths, stature
 
 _PELVIS = joint_index("pelvis")
-_ALLOWED = (0.1, 0.05, 0.02, 0.01)  # shares that a bone's length may be off, round by round
+_ALLOWED = (0.1, 0.05, 0.02, 0.015)  # shares that a bone's length may be off, round by round
 _STEPS = 3
 _STRIDE = 0.2  # metres that a step of the solver may go
-_ROBUST = 3.0  # times that, beyond which a length counts less and less: the joint is misplaced
+_ROBUST = 5.0  # times that, beyond which a length counts less and less: the joint is misplaced
 _RAY = 0.0005  # radians that a joint of full trust may lie off its ray
 _DOUBT = 0.6  # metres more that one of half trust may lie off
-_ROOT = 0.05  # share that the pelvis' distance may be off
+_ROOT = 0.05  # share that the pelvis' distance may be off in a frame by itself,
+_ROOT_OVER_TIME = 0.01  # and after what the frames around tell
+_ROOT_LASTS = 3.0  # seconds; for about so long it is off alike
+_SURE = 30.0  # times better than not at all; so well a frame tells at most how far it is off
 _ACROSS = 0.1  # radians; a bone this little off the picture plane tells its length best
-_SPREAD = 0.03  # metres that the network's bones are off in depth, at least
+_SPREAD = 0.03  # metres that the network's bones are off, at least
 _TIE = 5.0  # per metre: how unlikely it is that a bone that leans so far swings over in one frame
 _LOOKS = 3.0  # per second; frames close to each other err alike and tell little more than one
 
@@ -56,14 +60,76 @@ def refined(
     trust (F, 28) in [0, 1]: of the rays; height: metres; step: seconds per frame
     """
     guess = positions.astype(np.float64)
-    solved = guess
-    for allowed in _ALLOWED:
-        lengths = _lengths(solved, uncertainty, height, step)
+
+    def solve(
+        likely: NDArray, start: NDArray, allowed: float, allowed_root: float
+    ) -> tuple[NDArray, NDArray]:
+        lengths = _lengths(start, uncertainty, height, step)
         lengths = lengths * (height / float(stature(lengths)))
         for _ in range(_STEPS):
-            solved = _solved(guess, solved, uncertainty, rays, trust, lengths, allowed)
+            start = _solved(likely, start, uncertainty, rays, trust, lengths, allowed, allowed_root)
+        return start, lengths
+
+    solved = guess
+    for allowed in _ALLOWED:
+        solved, _ = solve(guess, solved, allowed, _ROOT)
+    likely = _carried_over(guess, solved, trust, step)
+    # Along the rays to that distance: in the picture nothing moves.
+    nearer = likely[:, _PELVIS, 2] / np.maximum(solved[:, _PELVIS, 2], 0.1)
+    solved = solved * nearer[:, None, None]
+    solved, lengths = solve(likely, solved, _ALLOWED[-1], _ROOT_OVER_TIME)
     solved = _settled(guess, solved, uncertainty, step)
     return rigid(solved, lengths).astype(np.float32), lengths
+
+
+def _carried_over(
+    guess: NDArray, solved: NDArray, trust: NDArray, step: float
+) -> NDArray[np.float64]:
+    """What the network would have found, had it known its errors in the frames around.
+
+    It errs alike in frames close to each other: what rays and lengths have told of its errors where
+    the body was seen holds for some time where it wasn't. So nothing jumps where it comes to sight:
+    not its distance, nor the bones that were hidden.
+    """
+    # Against the network's own spread, as the rays count in a frame.
+    known = np.minimum((_SPREAD / _off_ray(trust, solved[..., 2])) ** 2, _SURE)
+    known = np.minimum(known, known[:, _PARENT])
+    own = guess - guess[:, _PARENT]
+    eased = _eased(solved - solved[:, _PARENT] - own, known, np.exp(-_LOOKS * step))
+    likely = own + eased / (1 + known[..., None])
+    nearer = np.log(np.maximum(solved[:, _PELVIS, 2], 0.1) / np.maximum(guess[:, _PELVIS, 2], 0.1))
+    seen = known.mean(axis=1, keepdims=True)
+    nearer = _eased(nearer[:, None, None], seen, np.exp(-step / _ROOT_LASTS))[:, 0]
+    likely[:, _PELVIS] = guess[:, _PELVIS] * np.exp(nearer)
+    for level in _LEVELS:
+        likely[:, level] += likely[:, _PARENT[level]]
+    return likely
+
+
+def _off_ray(trust: NDArray, depth: NDArray) -> NDArray[np.float64]:
+    """Metres (F, 28) that joints of that trust, at that depth in metres, may lie off their rays."""
+    trust = trust.astype(float)
+    return np.asarray(_RAY * depth + _DOUBT * (1 - trust) / np.maximum(trust, 1e-6))
+
+
+def _eased(values: NDArray, known: NDArray, alike: float) -> NDArray[np.float64]:
+    """The likeliest values (F, N, 3) of N first-order autoregressive processes about 0.
+
+    values: what was measured; known (F, N): how well, the process' variance over the measurement's;
+    alike: the correlation of frames next to each other
+    """
+    # The process' precision: what a frame tells of its neighbours, of which the ends have one.
+    tie = 1 / max(1 - alike**2, 1e-9)
+    neighbours = np.full(len(values), 2)
+    neighbours[0] -= 1
+    neighbours[-1] -= 1
+    own = 1 + neighbours * alike**2 * tie
+    bands = [np.full(len(values), -alike * tie), own][-len(values) :]  # a single frame has one
+    eased = np.empty_like(values)
+    for number in range(values.shape[1]):
+        measured = known[:, number, None] * values[:, number]
+        eased[:, number] = solveh_banded([*bands[:-1], own + known[:, number]], measured)
+    return eased
 
 
 def _settled(
@@ -115,13 +181,14 @@ def _solved(
     trust: NDArray,
     lengths: NDArray,
     allowed: float,
+    allowed_root: float,
 ) -> NDArray[np.float64]:
-    """One Gauss-Newton step from ``start``, exact on the tree of joints."""
+    """One Newton step from ``start``, exact on the tree of joints."""
     frames = len(guess)
     depth = np.maximum(start[..., 2], 0.1)
     eye = np.eye(3)
     # On the ray: x - u z = 0, y - v z = 0.
-    sure = 1 / (_RAY * depth + _DOUBT * (1 - trust) / np.maximum(trust, 1e-6)) ** 2
+    sure = 1 / _off_ray(trust, depth) ** 2
     u, v = rays[..., 0].astype(float), rays[..., 1].astype(float)
     a = np.zeros((frames, 28, 3, 3))
     a[..., 0, 0] = a[..., 1, 1] = sure
@@ -129,7 +196,7 @@ def _solved(
     a[..., 1, 2] = a[..., 2, 1] = -sure * v
     a[..., 2, 2] = sure * (u * u + v * v)
     b = np.zeros((frames, 28, 3))
-    root = 1 / (_ROOT * depth[:, _PELVIS]) ** 2
+    root = 1 / (allowed_root * depth[:, _PELVIS]) ** 2
     a[:, _PELVIS] += root[:, None, None] * eye
     b[:, _PELVIS] += root[:, None] * guess[:, _PELVIS]
     # Not far at once.
@@ -137,15 +204,20 @@ def _solved(
     b += _STRIDE**-2 * start
     # Bones: the network's, and of their length.
     own, bone = guess - guess[:, _PARENT], start - start[:, _PARENT]
-    direction = bone / np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-9)
+    size = np.maximum(np.linalg.norm(bone, axis=-1), 1e-9)
+    direction = bone / size[..., None]
     soft = 1 / np.maximum(uncertainty, 0.005).astype(float) ** 2
     within = allowed * np.maximum(lengths, 1e-3)
-    off = (np.linalg.norm(bone, axis=-1) - lengths) / within
+    off = (size - lengths) / within
     hard = 1 / (within**2 * (1 + (off / _ROBUST) ** 2))
     pull = soft[..., None] * own + (hard * lengths)[..., None] * direction
     stiffness = soft[..., None, None] * eye
-    stiffness = (
-        stiffness + hard[..., None, None] * direction[..., :, None] * direction[..., None, :]
+    # Where the picture shows a bone longer than it is, a step that minds its length alone swings
+    # beyond; with the length's curvature (Newton's method) it doesn't.
+    along = direction[..., :, None] * direction[..., None, :]
+    across = np.clip((size - lengths) / size, 0, 1)
+    stiffness = stiffness + hard[..., None, None] * (
+        along + across[..., None, None] * (eye - along)
     )
     # From the ends inwards: each joint is expressed by its parent.
     gain, offset = np.empty_like(a), np.empty_like(b)

@@ -20,10 +20,10 @@ from jumps_blender.model_runtime.evaluation import Protocol
 from jumps_blender.model_runtime.lift import Lift, Lifter
 from jumps_blender.model_runtime.lift_evaluation import evaluate_lift, procrustes
 from jumps_blender.model_runtime.lift_network import LiftConfig, on_rays
-from jumps_blender.model_runtime.lift_refine import refined
+from jumps_blender.model_runtime.lift_refine import refined, rigid
 from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.proportions import USUAL, bone_lengths, stature
-from jumps_blender.skeletons import JOINTS, MIRROR
+from jumps_blender.skeletons import JOINTS, MIRROR, joint_index
 from training import export as export_module
 from training.lift_data import LiftSettings, LiftStream
 from training.train_lift import LiftTrainSettings, train
@@ -204,6 +204,24 @@ def test_bones_that_a_clip_hardly_shows_are_as_long_as_usual():
     assert found(0.05, 1 / 240) > found(0.05, 1 / 30) + 0.05
 
 
+def test_who_comes_back_into_the_picture_neither_jumps_nor_snaps_an_arm():
+    """Bug: frame by frame the rays put the body where its size says, and where nobody saw it it
+    stood at the network's distance: by 5 % of that it jumped when it left and when it came back."""
+    points = rigid(walker_in_space(90), USUAL * 1.75)
+    rays = (points[..., :2] / points[..., 2:]).astype(np.float32)
+    wrist, pelvis = joint_index("l_wrist"), joint_index("pelvis")
+    guess = points + 0.05 * points[:, pelvis, None]
+    guess[:, [wrist, joint_index("l_hand")], 2] += 0.15
+    trust = np.ones((90, 28), np.float32)
+    trust[30:60] = 0
+    spread = np.full((90, 28), 0.05, np.float32)
+    found, _ = refined(guess.astype(np.float32), spread, rays, trust, 1.75, 1 / 30)
+    off = found - points
+    steps = np.linalg.norm(np.diff(off, axis=0), axis=-1)
+    assert steps[:, pelvis].max() < 0.01  # 0.20 before
+    assert steps[:, wrist].max() < 0.05  # 0.25 before
+
+
 @pytest.fixture
 def archive(tmp_path):
     clips = {"cmu_02.a": 200, "s1.a": 300, "s1.b": 90, "s2.a": 200}
@@ -284,7 +302,7 @@ def test_the_lens_changes_the_pixels_and_not_the_result():
     points, shipped = walker_in_space(40), Lifter.load("cpu")
     found = shipped.lift(seen(points, 900.0, (320.0, 240.0)), Lens(900.0, (320.0, 240.0)), 1.8)
     same = shipped.lift(seen(points), Lens(FOCAL, (0.0, 0.0)), 1.8)
-    assert np.allclose(found.positions, same.positions, atol=5e-3)
+    assert np.allclose(found.positions, same.positions, atol=2e-4)
 
 
 def test_the_mirrored_clip_is_lifted_to_the_mirror_image():
