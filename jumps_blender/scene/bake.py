@@ -21,6 +21,7 @@ from .keyframes import (
     new_channelbag,
     push_down,
     put_in_strip,
+    rate_of,
     write_curve,
 )
 from .orientation import orientations
@@ -274,7 +275,7 @@ def faced(armature: Object, matrices: NDArray[np.float64]) -> NDArray[np.float64
     """
     order = joint_bones(armature)
     rest = rest_matrices(armature)[order]
-    turns = orientations(rest[:, :3, 3], matrices[..., :3, 3][:, order])
+    turns = orientations(rest[:, :3, 3], matrices[..., :3, 3][:, order], rate_of(armature))
     result = matrices.copy()
     result[..., :3, :3][:, order] = turns @ rest[:, :3, :3]
     return result

@@ -35,6 +35,12 @@ def frame_rate(scene: Scene) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
+def rate_of(item: Object) -> float:
+    """Frames per second of the scene that an object is in: its first one, if it is in several."""
+    scenes = item.users_scene
+    return frame_rate(scenes[0] if scenes else bpy.context.scene)
+
+
 def channelbag_for(action: Action, owner: Object | Camera) -> ActionChannelbag:
     """A new, empty channelbag in ``action`` that animates ``owner``, through a slot of its own."""
     channelbag = new_channelbag(action, owner.name, owner.id_type)

@@ -20,29 +20,32 @@ from .armature import child_of
 _STRAIGHT = 0.35  # sine of the angle at a hinge above which it alone tells the twist
 _BENT = np.deg2rad(20), np.deg2rad(35)  # from where on a knee is bent for sure
 _SURE, _TIE = 3.0, 4.0  # how much that counts, and that a firm hinge doesn't turn over at once
-_MEMORY = 5  # frames; how long a straight limb remembers its hinge
-_USUAL = 0.05  # how much the twist at rest counts beside a firm hinge
+_MEMORY = 1 / 6  # seconds; how long a straight limb remembers its hinge
+_USUAL = 0.004  # how much the twist at rest counts beside a firm hinge for all that time
+_RATE = 30.0  # frames per second whose evidence counts in full: more of them tell the same
 _FRONT = np.array([0.0, 0.0, 1.0])  # in the axes of pelvis and chest: side, up and front
 _SPINE = ("pelvis", "spine", "spine2", "spine3", "spine4", "neck")
 
 
-def orientations(rest: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+def orientations(
+    rest: NDArray[np.float64], points: NDArray[np.float64], fps: float = _RATE
+) -> NDArray[np.float64]:
     """(F, 28, 3, 3): turns from the rest pose, of the bone that begins at each joint.
 
-    rest: (28, 3), joints at rest; points: (F, 28, 3), joints in the same axes. A bone's direction
-    at rest, turned, is its direction in the frame; the bones at the ends of the limbs go with their
-    parents.
+    rest: (28, 3), joints at rest; points: (F, 28, 3), joints in the same axes, fps in a second. A
+    bone's direction at rest, turned, is its direction in the frame; the bones at the ends of the
+    limbs go with their parents.
     """
     still = body_frames(rest[None], rest)[0]
-    return np.asarray(body_frames(points, rest) @ still.swapaxes(-1, -2))
+    return np.asarray(body_frames(points, rest, fps) @ still.swapaxes(-1, -2))
 
 
-def body_frames(points: NDArray, rest: NDArray) -> NDArray[np.float64]:
+def body_frames(points: NDArray, rest: NDArray, fps: float = _RATE) -> NDArray[np.float64]:
     """(F, 28, 3, 3): axes of each joint's bone as columns: side, along, and square to both.
 
     These are the body's own: two bodies in the same pose have the same, however their bones are
-    rolled and whatever their rest poses are. points (F, 28, 3) and rest (28, 3) as for
-    ``orientations``; the rest pose says how a straight limb is twisted.
+    rolled and whatever their rest poses are. points (F, 28, 3), rest (28, 3) and fps as
+    for ``orientations``; the rest pose says how a straight limb is twisted.
     """
     along = {joint: _along(points, joint) for joint in range(28)}
     shoulders = _unit(points[:, joint_index("l_shoulder")] - points[:, joint_index("r_shoulder")])
@@ -69,7 +72,7 @@ def body_frames(points: NDArray, rest: NDArray) -> NDArray[np.float64]:
             (pelvis, still[0], joints["hip"], joints["knee"], -_FRONT, True),
         ):
             at_rest = body_at_rest.T @ _along(rest[None], top)[0]
-            hinge = _hinge(along[top], along[low], body, at_rest, bends, one_way)
+            hinge = _hinge(along[top], along[low], body, at_rest, bends, one_way, fps)
             frames[:, top], frames[:, low] = _square(hinge, along[top]), _square(hinge, along[low])
         # The hand bends hardly at the wrist: it keeps the forearm's side.
         side = frames[:, joints["elbow"], :, 0]
@@ -79,7 +82,7 @@ def body_frames(points: NDArray, rest: NDArray) -> NDArray[np.float64]:
         across = np.cross(foot, shin)
         firm = _firmness(np.linalg.norm(across, axis=-1, keepdims=True))
         knee_side = frames[:, joints["knee"], :, 0]
-        across = across * _steady(across, (across * knee_side).sum(axis=-1))
+        across = across * _steady(across, (across * knee_side).sum(axis=-1), fps)
         side = firm * _unit(across) + (1 - firm) * knee_side
         for part in ("ankle", "foot"):
             frames[:, joints[part]] = _square(side, along[joints[part]])
@@ -133,6 +136,7 @@ def _hinge(
     at_rest: NDArray,
     bends: NDArray,
     one_way: bool,
+    fps: float,
 ) -> NDArray[np.float64]:
     """(F, 3): the axis about which a limb bends.
 
@@ -149,26 +153,28 @@ def _hinge(
         # A knee that is bent is bent the right way, wherever the leg is.
         angle = np.arctan2(np.linalg.norm(bent, axis=-1), (upper * lower).sum(axis=-1))
         is_bent = np.clip((angle - _BENT[0]) / (_BENT[1] - _BENT[0]), 0, 1)
-        bent = bent * _steady(bent, (bent * usual).sum(axis=-1) + _SURE * is_bent)
+        bent = bent * _steady(bent, (bent * usual).sum(axis=-1) + _SURE * is_bent, fps)
     firm = _firmness(np.linalg.norm(bent, axis=-1, keepdims=True))
-    remembered = _unit(_around(firm * _unit(bent)) + _USUAL * _unit(usual))
+    remembered = _unit(_around(firm * _unit(bent), fps) + _USUAL * _unit(usual))
     return np.asarray(firm * _unit(bent) + (1 - firm) * remembered)
 
 
-def _steady(vectors: NDArray, evidence: NDArray) -> NDArray[np.float64]:
+def _steady(vectors: NDArray, evidence: NDArray, fps: float) -> NDArray[np.float64]:
     """(F, 1): with which signs vectors (F, 3) turn over as little as may be, and point where
     evidence (F,) has them, which is positive for as they are."""
     size = np.linalg.norm(vectors, axis=-1)
     turn = (vectors[1:] * vectors[:-1]).sum(axis=-1) / np.maximum(size[1:] * size[:-1], 1e-12)
     ties = _TIE * turn * np.minimum(np.minimum(size[1:], size[:-1]) / _STRAIGHT, 1.0)
-    return signs(evidence[:, None], ties[:, None])
+    return signs(evidence[:, None] * _RATE / fps, ties[:, None])
 
 
-def _around(vectors: NDArray) -> NDArray[np.float64]:
-    """(F, 3): sums over neighbouring frames, so that a limb that is straight for a moment keeps
+def _around(vectors: NDArray, fps: float) -> NDArray[np.float64]:
+    """(F, 3): means over neighbouring frames, so that a limb that is straight for a moment keeps
     the hinge that it had and will have."""
-    reach = 3 * _MEMORY
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _MEMORY) ** 2)
+    memory = _MEMORY * fps
+    reach = int(np.ceil(3 * memory))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / memory) ** 2)
+    kernel /= kernel.sum()
     padded = np.pad(vectors, ((reach, reach), (0, 0)), mode="edge")
     return np.stack([np.convolve(padded[:, axis], kernel, "valid") for axis in range(3)], axis=-1)
 

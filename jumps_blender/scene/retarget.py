@@ -33,7 +33,7 @@ from .bake import (
     quaternions,
     sample_steps,
 )
-from .keyframes import check_tweak_mode, new_channelbag
+from .keyframes import check_tweak_mode, new_channelbag, rate_of
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
 from .rig_rest import FOLLOWS, SPINE, Mapped, RestBody, at_rest, shares
@@ -165,7 +165,7 @@ def retarget_steps(
     _check(result, target, mapped)
     first, last = result.frame_range
     frames = np.arange(first, last + 1)
-    uid, lineage = target.session_uid, result.lineage
+    uid, lineage, fps = target.session_uid, result.lineage, rate_of(result.armature)
     bones = [bone.name for bone in target.pose.bones]
     target = posed_armature(uid, bones)
     name = f"{result.root.name} on {target.name}"[:60]
@@ -192,7 +192,7 @@ def retarget_steps(
         points = points[:, MIRROR]  # a mirrored body's left arm is a right one
     into = np.linalg.inv((yield from _places(posed_armature(uid, bones), frames, piece)))
     points = points @ into[:, :3, :3].swapaxes(-1, -2) + into[:, None, :3, 3]
-    wanted = _wanted(trial, used, points, into[:, :3, 2])
+    wanted = _wanted(trial, used, points, into[:, :3, 2], fps)
     keys = {}
     for each, key in _keys(trial, wanted):
         keys[each] = key
@@ -319,13 +319,13 @@ def _switches(target: Object, limbs: Limbs) -> Switches:
     }
 
 
-def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray) -> _Wanted:
+def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray, fps: float) -> _Wanted:
     """Where the body's bones and the root are to be.
 
-    points: (F, 28, 3) and up (F, 3), both in armature space
+    points: (F, 28, 3) and up (F, 3), both in armature space; fps: frames per second
     """
     rig = at_rest(trial, mapped)
-    frames = body_frames(points, rig.joints) @ rig.frames.swapaxes(-1, -2)
+    frames = body_frames(points, rig.joints, fps) @ rig.frames.swapaxes(-1, -2)
     parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
     trunk = _trunk_turns(rig, points)
     parts |= dict(zip((mapped["hips"][0], *mapped.get("spine", ())), trunk, strict=True))

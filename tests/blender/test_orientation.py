@@ -151,6 +151,28 @@ def test_nothing_turns_over_when_limbs_become_straight() -> None:
     assert max(steps) < 12
 
 
+def test_twice_the_frame_rate_turns_nothing_otherwise() -> None:
+    """Bug: a straight limb remembered its hinge for five frames, at any frame rate."""
+    upper = REST[joint_index("l_elbow")] - REST[joint_index("l_shoulder")]
+    hinge = np.cross(upper, (0, -1, 0))
+    bends = 60 * np.sin(np.linspace(0, 3 * np.pi, 241)) ** 2
+    twists = np.linspace(0, 60, 241)
+    clip = np.array(
+        [
+            posed({"l_shoulder": about(upper, twist), "l_elbow": about(hinge, bend)})[0]
+            for twist, bend in zip(twists, bends, strict=True)
+        ]
+    )
+    shoulder = joint_index("l_shoulder")
+    often = orientations(REST, clip, 120.0)[::4, shoulder]
+    seldom = orientations(REST, clip[::4], 30.0)[:, shoulder]
+    away = max(angle(a, b) for a, b in zip(often, seldom, strict=True))
+    told = max(
+        angle(a, b) for a, b in zip(orientations(REST, clip)[::4, shoulder], seldom, strict=True)
+    )
+    assert away < 1 < 3 < told
+
+
 def test_the_mirror_image_is_turned_mirrored() -> None:
     world, _ = walker(30)
     world = world + np.random.default_rng(1).normal(0, 0.04, world.shape)
