@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from ..signs import signs
 from ..skeletons import MIRROR, PARENTS, joint_index
@@ -123,13 +122,17 @@ def _eased(values: NDArray, known: NDArray, alike: float) -> NDArray[np.float64]
     neighbours = np.full(len(values), 2)
     neighbours[0] -= 1
     neighbours[-1] -= 1
-    own = 1 + neighbours * alike**2 * tie
-    bands = [np.full(len(values), -alike * tie), own][-len(values) :]  # a single frame has one
-    eased = np.empty_like(values)
-    for number in range(values.shape[1]):
-        measured = known[:, number, None] * values[:, number]
-        eased[:, number] = solveh_banded([*bands[:-1], own + known[:, number]], measured)
-    return eased
+    pivot = (1 + neighbours * alike**2 * tie)[:, None] + known
+    eased = known[..., None] * values
+    # Its matrix is tridiagonal: forwards, each frame is told by those before it; then back.
+    for frame in range(1, len(values)):
+        share = alike * tie / pivot[frame - 1]
+        pivot[frame] -= share * alike * tie
+        eased[frame] += share[:, None] * eased[frame - 1]
+    eased[-1:] /= pivot[-1:, :, None]
+    for frame in range(len(values) - 2, -1, -1):
+        eased[frame] = (eased[frame] + alike * tie * eased[frame + 1]) / pivot[frame][:, None]
+    return np.asarray(eased)
 
 
 def _settled(
