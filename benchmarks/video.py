@@ -21,7 +21,7 @@ from jumps_blender.processes.client import Runtime
 from jumps_blender.skeletons import JOINT_SETS
 from jumps_blender.video.backends import BACKENDS
 from jumps_blender.video.environments import estimator_runtime
-from jumps_blender.video.estimate import ESTIMATOR, EstimateJob, EstimateSettings
+from jumps_blender.video.estimate import ESTIMATOR, PART, EstimateJob, EstimateSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 FILM = ROOT.parent / "shared" / "samples" / "video" / "sports2d_demo.mp4"
@@ -41,7 +41,7 @@ import cv2
 from jumps_blender.processes.server import Control
 from jumps_blender.video.estimator import frames, worker
 from jumps_blender.video.estimator.mediapipe_solutions import Estimator
-film, folder, count, rounds, names = json.loads(sys.argv[2])
+film, folder, count, rounds, names, part = json.loads(sys.argv[2])
 video = frames.Video(Path(film))
 stop = count / video.fps
 pictures = [frame.picture.copy() for frame in video.frames(0.0, stop, 1, 1920, 0)]
@@ -71,7 +71,8 @@ def whole(number):
     worker.estimate(
         Control(progress=progress), video=film, records=f"{folder}/{number}.part",
         poses=f"{folder}/{number}.json", backend="mediapipe", models={}, joint_names=names,
-        source="film", missing={}, start=0.0, stop=stop, step=1, longest_side=1920, people=0)
+        source="film", missing={}, start=0.0, stop=stop, step=1, longest_side=1920, people=0,
+        part=part)
     return (len(pictures) - 1) / (marks[-1] - marks[0])
 
 speeds = [(alone(), in_turn(), whole(number)) for number in range(rounds)]
@@ -84,7 +85,7 @@ def speeds(runtime: Runtime, folder: str) -> list[float]:
     and of all of it.
     """
     names = JOINT_SETS["mediapipe33"].joints
-    values = json.dumps([str(FILM), folder, FRAMES, ROUNDS, names])
+    values = json.dumps([str(FILM), folder, FRAMES, ROUNDS, names, PART])
     command = [str(runtime.python), "-I", "-c", _CHILD, str(ESTIMATOR.start), values]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(result.stdout.strip().splitlines()[-1])

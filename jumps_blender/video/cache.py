@@ -22,7 +22,7 @@ from ..errors import JumpsError, WorkCancelledError
 from ..files import written_whole
 
 LIMIT = 2**30  # bytes of the folder; hours of video
-VERSION = 2  # of what is kept; raised when the same settings would give other poses
+VERSION = 3  # of what is kept; raised when the same settings would give other poses
 _KNOWN = 500  # files whose digests are remembered
 _DIGESTS = "digests.json"
 _MAX_DIGESTS = 2**20  # bytes

@@ -24,6 +24,9 @@ from .model_files import check_models
 
 ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
 LONGEST_SIDE = 1920  # pixels; what 4K shows beyond that helps no estimator
+# Frames after which an estimator that follows people begins anew, and from which an ended run goes
+# on: making another one and leading it in takes as long as about 20 frames.
+PART = 1800
 # Loading a model from a cold disk computes nothing, and says nothing.
 _SILENCE_SECONDS = 180.0
 
@@ -82,7 +85,7 @@ class EstimateJob:
     """Estimates the poses of the people in a video; see ``processes.job.Job``.
 
     A process of its own does the work, ended with the job. What was estimated before is there at
-    once; what was begun before goes on where it stopped.
+    once; what was begun before goes on from the last part that was whole, and finds the same.
 
     picture: the latest picture with what was found, uint8 (h, w, 3), RGB, at most 320 pixels wide
         and high, new a few times per second; None while there is none
@@ -118,7 +121,10 @@ class EstimateJob:
             runtime,
             ESTIMATOR,
             silence_seconds=_SILENCE_SECONDS,
-            lost="what was found is kept, and the next start goes on from there",
+            lost=(
+                "what was found is kept up to the last whole minute, and the next start goes on "
+                "from there"
+            ),
             echo=False,
         )
         self._cancelled = threading.Event()
@@ -191,6 +197,7 @@ class EstimateJob:
             "step": settings.step,
             "longest_side": settings.longest_side,
             "people": settings.people,
+            "part": PART,
             "joint_names": JOINT_SETS[self._backend.joint_set].joints,
             "missing": ESTIMATED.as_data(),
         }

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from ...errors import JumpsError
 from . import landmarks
 
-WARM_UP = 12  # frames after which people are followed as if from the start
+LEAD_IN = 12  # frames; see finder.Estimator
 SCORES = ("visibility", "presence")
 USUAL_PEOPLE = 4  # it looks for as many as it is told, and takes longer the more
 confidence = landmarks.confidence
 
 
 class Estimator:
-    """See ``worker.Estimator``."""
+    """See ``finder.Estimator``."""
 
     def __init__(self, models: dict[str, str], people: int) -> None:
         import mediapipe
@@ -37,9 +37,13 @@ class Estimator:
             ) from error
 
     def find(self, picture: NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
-        """See ``worker.Estimator``."""
+        """See ``finder.Estimator``."""
         # It insists on milliseconds that rise.
         self._last = max(self._last + 1, round(seconds * 1000))
         image = self._image(image_format=self._format, data=picture)
         found = self._landmarker.detect_for_video(image, self._last).pose_landmarks
         return landmarks.joints(found, picture.shape)
+
+    def close(self) -> None:
+        """See ``finder.Estimator``."""
+        self._landmarker.close()

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from . import landmarks
 
-WARM_UP = 12  # frames after which the person is followed as if from the start
+LEAD_IN = 12  # frames; see finder.Estimator
 SCORES = ("visibility", "presence")
 confidence = landmarks.confidence
 
 
 class Estimator:
-    """See ``worker.Estimator``."""
+    """See ``finder.Estimator``."""
 
     def __init__(self, models: dict[str, str], people: int) -> None:  # noqa: ARG002 - as the others
         import mediapipe
@@ -33,6 +33,10 @@ class Estimator:
         self._process = SolutionBase.process
 
     def find(self, picture: NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:  # noqa: ARG002
-        """See ``worker.Estimator``."""
+        """See ``finder.Estimator``."""
         found: Any = self._process(self._pose, input_data={"image": picture}).pose_landmarks
         return landmarks.joints([found.landmark] if found else [], picture.shape)
+
+    def close(self) -> None:
+        """See ``finder.Estimator``."""
+        self._pose.close()

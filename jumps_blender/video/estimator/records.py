@@ -31,7 +31,6 @@ _FRAME = struct.Struct("<qdi")
 _SUM = struct.Struct("<I")
 _MAX_HEADER = 2**20
 MAX_PEOPLE = 500  # as many as the reader of pose files tells apart
-_TAIL = 100  # more than any estimator takes to follow people anew
 # Nobody's file is that long: where Windows locks a byte without hindering anyone.
 _LOCKED_BYTE = 2**60
 
@@ -52,10 +51,19 @@ class Records:
     tail: those that were there last when it was opened
     """
 
-    def __init__(self, path: Path, header: dict[str, Any], shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: dict[str, Any],
+        shape: tuple[int, int],
+        part: int = 1,
+        tail: int = 0,
+    ) -> None:
         """Open the file of a run with this header, or begin it anew where there is another.
 
         shape: K joints, and C scores of each
+        part: frames that are taken up together; those of a part that isn't whole are dropped
+        tail: how many frames ``tail`` has at most
 
         Raises JumpsError where another process is at it, or it can't be written.
         """
@@ -79,9 +87,9 @@ class Records:
                 "cancel it."
             )
         self.count, self.last = 0, -1
-        self.tail: collections.deque[Record] = collections.deque(maxlen=_TAIL)
+        self.tail: list[Record] = []
         try:
-            self._take_up()
+            self._take_up(part, tail)
         except OSError as error:
             self._file.close()
             raise JumpsError(f"{path}: cannot be read ({error.strerror}).") from error
@@ -119,19 +127,21 @@ class Records:
                 raise JumpsError("What was found was damaged while it was read; start again.")
             yield record
 
-    def _take_up(self) -> None:
+    def _take_up(self, part: int, tail: int) -> None:
         """Find where to go on, and cut off what is damaged; anew where the header is another's."""
         self._file.seek(0)
-        if self._file.read(len(self._start)) == self._start:
-            end = len(self._start)
-            while (record := self._read()) is not None and record.index > self.last:
-                self.count, self.last = self.count + 1, record.index
-                self.tail.append(record)
-                end = self._file.tell()
+        end = len(self._start)
+        if self._file.read(end) == self._start:
+            count, last, latest = 0, -1, collections.deque[Record](maxlen=tail)
+            while (record := self._read()) is not None and record.index > last:
+                count, last = count + 1, record.index
+                latest.append(record)
+                if count % part == 0:
+                    self.count, self.last, self.tail = count, last, list(latest)
+                    end = self._file.tell()
         else:
             self._file.seek(0)
             self._file.write(self._start)
-            end = len(self._start)
         self._file.truncate(end)
         self._file.seek(end)
         self._file.flush()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import JumpsError
 
-WARM_UP = 0  # each picture is looked at by itself
+LEAD_IN = 0  # each picture is looked at by itself
 SCORES = ("score",)
 LEAST_SCORE = 0.3  # what users of these models take as the limit of a joint that was found
 
@@ -28,7 +28,7 @@ def confidence(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 class Estimator:
-    """See ``worker.Estimator``."""
+    """See ``finder.Estimator``."""
 
     def __init__(self, models: dict[str, str], people: int) -> None:
         import rtmlib
@@ -52,7 +52,7 @@ class Estimator:
         self._detect, self._pose = body.det_model, body.pose_model
 
     def find(self, picture: NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:  # noqa: ARG002
-        """See ``worker.Estimator``."""
+        """See ``finder.Estimator``."""
         image = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         boxes = np.asarray(self._detect(image), np.float32).reshape(-1, 4)
         boxes = boxes[np.isfinite(boxes).all(axis=1)]
@@ -64,6 +64,9 @@ class Estimator:
             boxes = boxes[np.argsort(-area, kind="stable")[: self._people]]
         positions, scores = self._pose(image, bboxes=boxes.tolist())
         return np.concatenate([positions, np.asarray(scores)[..., None]], axis=2, dtype=np.float32)
+
+    def close(self) -> None:
+        """See ``finder.Estimator``; its memory goes with it."""
 
 
 def _input_size(path: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The process that estimates poses; ``processes/server.py`` serves it.
 
 Its one task is ``estimate``; see there. What it finds is kept frame by frame (``records.py``), so
-that a run that was ended goes on where it stopped.
+that a run that was ended goes on from the last part that was whole (``finder.py``).
 """
 
 from __future__ import annotations
@@ -14,19 +14,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from ...errors import JumpsError, WorkCancelledError
 from ...processes.messages import Arrays
 from ...processes.server import Control, serve
-from .records import MAX_PEOPLE, Record, Records
-
-if TYPE_CHECKING:
-    from .frames import Frame, Video
+from .finder import Estimator, Finder
+from .records import Record, Records
 
 IDLE_SECONDS = 60.0
 _MODULES = {
@@ -34,25 +28,8 @@ _MODULES = {
     "rtmpose": "rtmpose",
     "mediapipe-task": "landmarker",
 }
-# Where an estimator is led to the people that were found before: how much around them it sees at
-# first, in their size, and for which share of the frames.
-_ROOM, _NEAR = 2.0, 0.25
 MAX_FRAMES = 500_000  # of a pose file that can still be read: four and a half hours
 _SHOW_EVERY = 0.25  # seconds between two pictures of what was found
-
-
-class Estimator(Protocol):
-    """What each estimator's module has as ``Estimator``, made with the models' paths by name and
-    with the most people to find (0: as it usually does).
-
-    Beside it a module has ``SCORES``, the C scores of each joint, ``confidence``, which makes one
-    of them, and ``WARM_UP``, frames that it takes to follow a person in the midst of a video.
-    """
-
-    version: str
-
-    def find(self, picture: NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
-        """People in a picture (h, w, 3), RGB: (people, K, 2 + C), x and y in its pixels, scores."""
 
 
 def main(idle_seconds: float = IDLE_SECONDS) -> None:
@@ -85,6 +62,7 @@ def estimate(
     step: int,
     longest_side: int,
     people: int,
+    part: int,
 ) -> tuple[dict[str, Any], Arrays]:
     """Find the people in a video's frames and write them as a pose file.
 
@@ -96,6 +74,7 @@ def estimate(
     step: 2 looks at every second frame
     longest_side: larger pictures are scaled down to it; 0 leaves them
     people: how many to find at most; 0 leaves that to the estimator
+    part: frames after which an estimator that follows people is made anew; see ``finder.py``
 
     Facts: ``frames`` that were looked at, ``with_people``, and ``digest`` of the pose file.
     """
@@ -113,34 +92,41 @@ def estimate(
         "longest_side": longest_side,
         "people": people,
     }
-    header = {"estimator": backend, "size": film.size, "settings": settings}
+    header = {"estimator": backend, "size": film.size, "settings": settings, "part": part}
     shape = len(joint_names), len(module.SCORES)
-    estimator: Estimator | None = None
+
+    def make() -> Estimator:
+        with _told(backend):
+            estimator: Estimator = module.Estimator(models, people)
+            return estimator
+
+    finder = Finder(make, film, shape, module.LEAD_IN, part)
     edges = drawing.edges(joint_names)
     shown = -math.inf
-    with Records(Path(records), header, shape) as kept:
+    whole = part if module.LEAD_IN else 1
+    with Records(Path(records), header, shape, whole, module.LEAD_IN) as kept:
         if kept.count:
-            control.note(f"Went on after frame {kept.last}, where the last run was ended.")
-        last_kept, known = kept.last, {each.index: each.joints for each in kept.tail}
-        warm = module.WARM_UP * step
+            control.note(f"Went on after frame {kept.last}: what was found until there was kept.")
+        numbered = enumerate(kept.tail, kept.count - len(kept.tail))
+        leading = {each.index: (number, each.joints) for number, each in numbered}
         expected = max(film.expected(start, stop) // step, 1)
         if expected > MAX_FRAMES:
             raise JumpsError(_too_long(source))
         control.progress(0.0, "Going to the start" if kept.count or start > 0 else "Starting")
-        wanted = film.frames(start, stop, step, longest_side, last_kept + 1 - warm)
+        first = kept.tail[0].index if kept.tail else kept.last + 1
+        wanted = film.frames(start, stop, step, longest_side, first)
         with contextlib.closing(wanted) as pictures:
             for frame in pictures:
                 if control.cancelled():
                     raise WorkCancelledError
-                if estimator is None and frame.picture is not None:
-                    estimator = _made(module, backend, models, people)
-                if frame.index <= last_kept:
-                    passed = 1 - (last_kept - frame.index) / max(warm, 1)
-                    _lead_in(estimator, frame, known.get(frame.index), film, passed)
+                # Of the part before, whose estimator saw all of it in the last run.
+                if frame.index <= kept.last:
+                    if frame.index in leading:
+                        finder.lead_in(frame, *leading[frame.index])
                     continue
                 if kept.count >= MAX_FRAMES:
                     raise JumpsError(_too_long(source))
-                joints = _found(estimator, frame, film, shape)
+                joints = finder.find(frame, kept.count)
                 kept.append(Record(frame.index, frame.time, joints))
                 done = kept.count, max(expected, kept.count)
                 control.progress(0.98 * done[0] / done[1], f"Frame {done[0]} of {done[1]}")
@@ -165,7 +151,7 @@ def estimate(
             module.confidence,
             estimator={
                 "name": backend,
-                "version": estimator.version if estimator else "",
+                "version": finder.version,
                 **settings,
             },
             source=source,
@@ -193,67 +179,6 @@ def _told(backend: str) -> Iterator[None]:
             f"The estimator's packages cannot be imported ({words}); make the environment for "
             f"{backend} anew."
         ) from error
-
-
-def _made(module: ModuleType, backend: str, models: dict[str, str], people: int) -> Estimator:
-    with _told(backend):
-        estimator: Estimator = module.Estimator(models, people)
-        return estimator
-
-
-def _found(
-    estimator: Estimator | None, frame: Frame, film: Video, shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """The people in a frame, in pixels of the whole picture; joints that are no numbers are 0."""
-    nobody = np.zeros((0, shape[0], 2 + shape[1]), np.float32)
-    if estimator is None or frame.picture is None:
-        return nobody
-    joints = estimator.find(frame.picture, _seconds(frame, film.fps))
-    if joints.shape[1:] != nobody.shape[1:]:
-        raise JumpsError(
-            f"The model finds {joints.shape[1]} joints in place of {shape[0]}; choose another."
-        )
-    height, width = frame.picture.shape[:2]
-    joints[..., :2] *= np.array(film.size, np.float32) / (width, height)
-    joints[~np.isfinite(joints).all(axis=2)] = 0
-    return joints[joints.any(axis=(1, 2))][:MAX_PEOPLE]
-
-
-def _lead_in(
-    estimator: Estimator | None,
-    frame: Frame,
-    joints: NDArray[np.float32] | None,
-    film: Video,
-    passed: float,
-) -> None:
-    """Let an estimator that follows people find those of the last run, before it goes on.
-
-    It begins with what is around them, and sees more with each frame until it is the whole picture:
-    in the whole picture it might begin with somebody else.
-
-    joints: those that were found in the frame, in pixels of the whole picture
-    passed: share of these frames, in [0, 1]
-    """
-    picture = frame.picture
-    if estimator is None or picture is None:
-        return
-    if joints is not None and len(joints):
-        height, width = picture.shape[:2]
-        places = joints[..., :2].reshape(-1, 2) * (np.array([width, height]) / film.size)
-        low, high = places.min(axis=0), places.max(axis=0)
-        middle, reach = (low + high) / 2, _ROOM / 2 * (high - low).max()
-        near = np.concatenate([middle - reach, middle + reach])
-        share = max((passed - _NEAR) / (1 - _NEAR), 0.0) ** 2
-        sides = (1 - share) * near + share * np.array([0, 0, width, height])
-        left, top = np.clip(sides[:2], 0, (width - 2, height - 2)).astype(int)
-        right, below = np.clip(np.ceil(sides[2:]), (left + 2, top + 2), (width, height)).astype(int)
-        picture = np.ascontiguousarray(picture[top:below, left:right])
-    estimator.find(picture, _seconds(frame, film.fps))
-
-
-def _seconds(frame: Frame, fps: float) -> float:
-    """A frame's time, also where it isn't known."""
-    return frame.time if math.isfinite(frame.time) else frame.index / (fps or 30.0)
 
 
 def _too_long(source: str) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +52,14 @@ def estimate(tmp_path):
         job.cancel()
 
 
+def kept_size(frames: Iterable[int]) -> int:
+    """What these frames take where they are kept, in bytes; in every tenth there is nobody."""
+    return sum(24 if n % 10 == 7 else 24 + 33 * 4 * 4 for n in frames)
+
+
 def until_kept(job: EstimateJob, cache: Path, frames: int) -> None:
-    """Poll until so many frames were found and kept; in every tenth there is nobody."""
-    size = sum(24 if n % 10 == 7 else 24 + 33 * 4 * 4 for n in range(frames))
-    while sum(path.stat().st_size for path in cache.glob("*.part")) < size:
+    """Poll until so many frames were found and kept."""
+    while sum(path.stat().st_size for path in cache.glob("*.part")) < kept_size(range(frames)):
         assert not job.poll(0.05), "it ended before"
 
 
@@ -169,29 +174,63 @@ def test_cancelling_ends_the_process_and_keeps_what_was_found(film, estimate, tm
     job.cancel()
 
 
-def test_it_goes_on_where_it_was_ended(film, estimate, tmp_path):
-    whole = estimate(film("whole.mp4"))
-    drain(whole)
-    ended = estimate(film(stops=12))
-    until_kept(ended, tmp_path / "cache", 12)
-    os.kill(ended._worker.pid, signal.SIGKILL)
-    with pytest.raises(JumpsError, match=r"was ended \(SIGKILL\); what was found is kept"):
-        drain(ended)
-    (part,) = (tmp_path / "cache").glob("*.part")
-    assert part.stat().st_size > 11 * 33 * 16
-    # The same video, as far as the cache can tell, that no longer hangs.
-    video, state = tmp_path / "clip.mp4", (tmp_path / "clip.mp4").stat()
-    digests = json.loads((tmp_path / "cache" / "digests.json").read_text())
-    content = json.dumps({"frames": 30}).ljust(state.st_size)
-    video.write_text(content)
-    os.utime(video, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert str(video) in digests
-    job = estimate(video)
-    drain(job)
-    assert job.notes == ["Went on after frame 11, where the last run was ended."]
-    again, before = json.loads(job.poses.read_text()), json.loads(whole.poses.read_text())
-    assert again | {"source": ""} == before | {"source": ""}
-    assert not part.exists()
+@pytest.fixture
+def goes_on(film, estimate, tmp_path, monkeypatch):
+    """Estimates a film of 60 frames at once, and another one that is killed at frame 47, then gone
+    on with; parts have 20 frames. Returns both pose files' contents and the notes of going on.
+    """
+
+    def run(kept: int, **settings) -> tuple[dict, dict, list[str]]:
+        monkeypatch.setattr("jumps_blender.video.estimate.PART", 20)
+        whole = estimate(film("whole.mp4", frames=60), **settings)
+        drain(whole)
+        ended = estimate(film(frames=60, stops=47), **settings)
+        while sum(path.stat().st_size for path in (tmp_path / "cache").glob("*.part")) < kept:
+            assert not ended.poll(0.05), "it ended before"
+        os.kill(ended._worker.pid, signal.SIGKILL)
+        with pytest.raises(JumpsError, match=r"was ended \(SIGKILL\); what was found is kept"):
+            drain(ended)
+        # The same video, as far as the cache can tell, that no longer hangs.
+        video, state = tmp_path / "clip.mp4", (tmp_path / "clip.mp4").stat()
+        video.write_text(json.dumps({"frames": 60}).ljust(state.st_size))
+        os.utime(video, ns=(state.st_atime_ns, state.st_mtime_ns))
+        job = estimate(video, **settings)
+        drain(job)
+        assert not list((tmp_path / "cache").glob("*.part"))
+        one, other = (json.loads(each.poses.read_text()) for each in (whole, job))
+        return one | {"source": ""}, other | {"source": ""}, job.notes
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("settings", "last"), [({}, 39), ({"start": 0.2}, 45), ({"step": 2}, 38), ({"step": 3}, None)]
+)
+def test_a_run_that_was_ended_finds_what_it_would_have_found(goes_on, settings, last):
+    looked_at = range(round(30 * settings.get("start", 0)), 47, settings.get("step", 1))
+    whole, gone_on, notes = goes_on(kept_size(looked_at), **settings)
+    assert gone_on == whole
+    said = f"Went on after frame {last}: what was found until there was kept."
+    assert notes == ([] if last is None else [said])
+
+
+def test_the_landmarker_finds_what_it_would_have_found(goes_on, tmp_path):
+    model = tmp_path / "pose.task"
+    model.write_bytes(b"PK\x03\x04task")
+    size = 47 * (24 + 2 * 33 * 4 * 4)
+    settings = {"backend": "mediapipe-task", "models": {"landmarker": model}, "people": 2}
+    whole, gone_on, notes = goes_on(size, **settings)
+    assert gone_on == whole
+    assert notes == ["Went on after frame 39: what was found until there was kept."]
+
+
+def test_what_looks_at_each_picture_by_itself_goes_on_where_it_was_ended(goes_on, tmp_path):
+    models = {name: tmp_path / f"{name}.onnx" for name in ("detector", "pose")}
+    for path in models.values():
+        path.write_bytes(b"\x08\x07")
+    whole, gone_on, notes = goes_on(47 * (24 + 26 * 3 * 4), backend="rtmpose", models=models)
+    assert gone_on == whole
+    assert notes == ["Went on after frame 46: what was found until there was kept."]
 
 
 def test_damaged_poses_are_made_anew(film, estimate):

@@ -39,7 +39,18 @@ def test_what_was_written_is_there_again_and_goes_on(tmp_path):
         assert np.array_equal(record.joints, joints(i % 3, i))
     with Records(path, HEADER, SHAPE) as records:
         assert (records.count, records.last) == (7, 6)
-        assert [record.index for record in records.tail] == list(range(7))
+        assert records.tail == []
+
+
+@pytest.mark.parametrize(("there", "count"), [(0, 0), (3, 0), (4, 4), (7, 4), (8, 8), (11, 8)])
+def test_parts_that_are_not_whole_are_dropped(tmp_path, there, count):
+    path = tmp_path / "a.part"
+    write(path, there)
+    with Records(path, HEADER, SHAPE, part=4, tail=3) as records:
+        assert (records.count, records.last) == (count, count - 1)
+        assert [record.index for record in records.tail] == list(range(count))[-3:]
+        records.append(Record(count, 0.5, joints(2)))
+    assert [record.index for record in read(path)] == list(range(count + 1))
 
 
 def test_what_a_killed_process_had_half_written_is_dropped(tmp_path):

@@ -1,5 +1,9 @@
-"""Stands in for MediaPipe, both of its APIs: people whose places tell the picture's number."""
+"""Stands in for MediaPipe, both of its APIs: people whose places tell the picture's number.
 
+Their last joint tells by its visibility all pictures that the estimator has seen so far.
+"""
+
+import zlib
 from types import SimpleNamespace
 
 __version__ = "0.0.stub"
@@ -14,6 +18,28 @@ class Image:
         assert image_format == ImageFormat.SRGB
         assert data.flags["C_CONTIGUOUS"]
         self.data = data
+
+
+class Following:
+    """What follows people: one at a time."""
+
+    open = 0
+
+    def __init__(self):
+        Following.open += 1
+        assert Following.open == 1
+        self._seen = 0
+
+    def look(self, picture):
+        self._seen = zlib.crc32(picture.tobytes(), self._seen)
+
+    def close(self):
+        Following.open -= 1
+
+    def landmarks(self, picture, person=0):
+        found = landmarks(picture, person)
+        found[-1].visibility = 0.7 + 0.3 * self._seen / 2**32
+        return found
 
 
 def landmarks(picture, person=0):

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from mediapipe import landmarks
+from mediapipe import Following
 
 
 class RunningMode:
@@ -16,8 +16,9 @@ class PoseLandmarkerOptions:
     num_poses: int
 
 
-class PoseLandmarker:
+class PoseLandmarker(Following):
     def __init__(self, people):
+        super().__init__()
         self._people, self._last = people, -1
 
     @classmethod
@@ -32,6 +33,7 @@ class PoseLandmarker:
         if timestamp_ms <= self._last:
             raise ValueError("Input timestamp must be monotonically increasing.")
         self._last = timestamp_ms
+        self.look(image.data)
         return SimpleNamespace(
-            pose_landmarks=[landmarks(image.data, person) for person in range(self._people)]
+            pose_landmarks=[self.landmarks(image.data, person) for person in range(self._people)]
         )
