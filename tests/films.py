@@ -19,7 +19,8 @@ def write_film(
 ) -> Path:
     """H.264 of pictures, uint8 (h, w, 3), evenly or at given ticks."""
     height, width = pictures[0].shape[:2]
-    with av.open(str(path), "w", format=path.suffix[1:]) as film:
+    kind = {".mkv": "matroska"}.get(path.suffix, path.suffix[1:])
+    with av.open(str(path), "w", format=kind) as film:
         stream = film.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = stream.time_base = Fraction(1, TICKS)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..keypoints.sequence import PoseSequence
-from ..keypoints.source import MOVIE_ATOMS
 from ..keypoints.space import SpaceSequence
+from ..video.containers import cut_off
 from ..video.lens import focal_mm
 from ..video.motion import WIDTH, CameraMotion, camera_motion, moments, person_boxes
 from .keyframes import MAX_FRAME, channelbag_for, write_curve
@@ -161,32 +161,6 @@ def footage_notes(
             )
         notes.append(f"{words}.")
     return notes
-
-
-def cut_off(path: Path) -> bool:
-    """Whether an MP4 or QuickTime movie ends before its last part does; never raises.
-
-    Blender counts its frames by its index, which may stand before the pictures, and shows the last
-    one that is there for all others.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            at = 0
-            while at + 8 <= size:
-                file.seek(at)
-                head = file.read(16)
-                length = int.from_bytes(head[:4], "big")
-                if at == 0 and head[4:8] not in MOVIE_ATOMS:
-                    return False
-                if length == 1:
-                    length = int.from_bytes(head[8:], "big")
-                if length < 8:
-                    return False  # up to the end, or broken in another way
-                at += length
-    except OSError:
-        return False
-    return at > size
 
 
 def show_behind(

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import JumpsError, WorkCancelledError
+from ..files import printable
 from ..keypoints.missing import ESTIMATED
 from ..processes.client import Program, Runtime, Worker, WorkerJob
 from ..processes.job import ThreadedJob
 from ..skeletons import JOINT_SETS
 from .backends import BACKENDS, Backend
 from .cache import LIMIT, Cache, changed
+from .containers import cut_off
 from .model_files import check_models
 
 ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
@@ -177,6 +179,9 @@ class EstimateJob:
             if not done:
                 return False
             self._take(self._asked)
+        if self._settings.stop is None and cut_off(self._video):
+            name = printable(self._video.name)
+            self.notes.append(f"{name} is cut off: its last pictures are missing.")
         self.share, self.status = 1.0, "Estimated"
         return True
 

@@ -139,12 +139,6 @@ def estimate(
         if not kept.count:
             raise JumpsError(_nothing(source, start, stop))
         control.progress(0.99, "Writing the poses")
-        ends_early = film.stated - (kept.last + step)
-        if stop is None and film.stated and ends_early > max(2 * step, 0.01 * film.stated):
-            control.note(
-                f"The file says that it has {film.stated} frames, but {kept.last + 1} could be "
-                "decoded: it may be cut off."
-            )
         facts = write_poses(
             Path(poses),
             kept,
