@@ -27,6 +27,9 @@ import cv2
 MAX_PIXELS = 150_000_000  # of a frame; 16K is 133 million
 _AHEAD = 3  # pictures that wait for the estimator
 _ASSUMED_FPS = 30.0
+# What people call encodings, by what OpenCV does: those for which its FFmpeg may have no decoder.
+_AV1 = "AV01"
+_ENCODINGS = {_AV1: "AV1", "vvc1": "H.266", "vvi1": "H.266", "apv1": "APV", "jxs ": "JPEG XS"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,14 @@ class Video:
             int(self._number(side))
             for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
-        if not self._capture.isOpened() or width < 1 or height < 1:
+        if not self._capture.isOpened():
+            # Their packets can be had all the same.
+            undecoded = cv2.VideoCapture(
+                str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1]
+            )
+            if undecoded.isOpened():
+                raise _no_decoder(path, _encoding(undecoded))
+        if width < 1 or height < 1:
             raise JumpsError(
                 f"{path}: no video that can be decoded is in it: it holds something else or sound "
                 "alone, is not complete, or its encoding isn't known; convert it to MP4 (H.264)."
@@ -174,6 +184,9 @@ class Video:
                 yield Frame(index, time, None)
                 continue
             yield Frame(index, time, self._prepared(picture, longest))
+        # FFmpeg itself decodes it by graphics cards alone, and says so with the first picture.
+        if index < 0 and _encoding(self._capture) == _AV1:
+            raise _no_decoder(self._path, _AV1)
 
     def _prepared(self, picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
         """Scaled down, upright and RGB."""
@@ -190,3 +203,18 @@ class Video:
             self._turned.rotate(1)
             ready = self._turned[0] = cv2.rotate(ready, self._turn, dst=self._turned[0])
         return ready
+
+
+def _encoding(capture: cv2.VideoCapture) -> str:
+    """The four characters for a video's encoding, or fewer where they aren't known."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    return code.to_bytes(4, "little").decode("ascii", "ignore").strip("\0")
+
+
+def _no_decoder(path: Path, encoding: str) -> JumpsError:
+    name = _ENCODINGS.get(encoding, encoding if encoding.isprintable() else "")
+    way = f"as {name}, which" if name else "in a way that"
+    return JumpsError(
+        f"{path}: its pictures are encoded {way} the estimator's OpenCV cannot decode; convert it "
+        "to H.264, as by ffmpeg -i OLD -c:v libx264 NEW.mp4."
+    )

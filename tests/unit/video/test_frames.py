@@ -161,6 +161,34 @@ def test_what_is_no_video_is_a_line(estimate, tmp_path):
         estimate(tmp_path / "empty.mp4")
 
 
+def test_encodings_that_opencv_cannot_decode_are_named(look, tmp_path):
+    path = tmp_path / "av1.mkv"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libsvtav1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for picture in numbered(3, (64, 64)):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode())
+    found = look(path)
+    # Another OpenCV may decode it.
+    assert "encoded as AV1, which the estimator's OpenCV cannot decode; convert" in found or (
+        len(found["frames"]) == 3
+    )
+    # H.264 that says it is something else.
+    content = write_film(tmp_path / "film.mp4", numbered(3, (64, 48))).read_bytes()
+    place = content.index(b"avc1", content.index(b"stsd"))
+    for code, words in (
+        (b"vvc1", "as H.266, which"),
+        (b"zz8-", "as zz8-, which"),
+        (b"\1\2\3\4", "in a way that"),
+    ):
+        path = tmp_path / "other.mp4"
+        path.write_bytes(content[:place] + code + content[place + 4 :])
+        found = look(path)
+        assert f"its pictures are encoded {words} the estimator's OpenCV" in found
+        assert "convert it to H.264, as by ffmpeg" in found
+
+
 def test_8k(look, tmp_path):
     picture = np.zeros((4320, 7680, 3), np.uint8)
     path = write_film(tmp_path / "film.mp4", [picture, picture])

@@ -10,14 +10,14 @@ import numpy as np
 
 CAP_FFMPEG = 1900
 CAP_PROP_POS_MSEC, CAP_PROP_FRAME_WIDTH, CAP_PROP_FRAME_HEIGHT = 0, 3, 4
-CAP_PROP_FPS, CAP_PROP_FRAME_COUNT = 5, 7
+CAP_PROP_FPS, CAP_PROP_FOURCC, CAP_PROP_FRAME_COUNT, CAP_PROP_FORMAT = 5, 6, 7, 8
 CAP_PROP_ORIENTATION_META, CAP_PROP_ORIENTATION_AUTO = 48, 49
 ROTATE_90_CLOCKWISE, ROTATE_180, ROTATE_90_COUNTERCLOCKWISE = 0, 1, 2
 INTER_LINEAR, INTER_AREA, COLOR_BGR2RGB, COLOR_RGB2BGR, LINE_AA = 1, 3, 4, 5, 16
 
 
 class VideoCapture:
-    def __init__(self, path, backend):
+    def __init__(self, path, backend, parameters=()):
         assert backend == CAP_FFMPEG
         try:
             with open(path, encoding="utf-8") as file:
