@@ -31,32 +31,31 @@ MAX_FRAMES = 1_000_000
 MAX_VALUES = 200_000_000
 
 # How MP4 and QuickTime go on after their first four bytes, and how other movies begin: AVI, WebM
-# and Matroska, Windows Media, MPEG program streams, Flash, Ogg.
+# and Matroska, Windows Media, MPEG program streams, Flash, Ogg, GIF, NUT, IVF, RealMedia, YUV4MPEG,
+# MXF, and with or without a further zero the streams of H.264, H.265, MPEG-1, 2 and 4 alone.
 MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _MOVIE_BEGINNINGS = (
     *(b"RIFF", b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
-    *(b"FLV\x01", b"OggS"),
+    *(b"FLV\x01", b"OggS", b"GIF87a", b"GIF89a", b"nut/multimedia container\0", b"DKIF\0\0"),
+    *(b".RMF", b"YUV4MPEG2 ", b"\x06\x0e\x2b\x34\x02\x05\x01\x01", b"\0\0\0\x01"),
+    *(
+        b"\0\0\x01" + unit
+        for unit in (b"\x09", b"\x27", b"\x47", b"\x67", b"\x40", b"\x46", b"\xb0")
+    ),
 )
+_HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
+_TEXT = re.compile(rb"[^\0-\x08\x0e-\x1f]*")
+# Of MPEG transport streams: how long packets are, what they begin with, and where that is.
+_PACKETS, _PACKET = ((188, 0), (192, 4), (204, 0)), 0x47
+_HEAD = 600  # bytes by which movies are told: three packets
 _VIDEOS = frozenset(
-    [
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-    ]
+    (
+        *(".264", ".265", ".3g2", ".3gp", ".asf", ".avc", ".avi", ".divx", ".dv", ".f4v", ".flv"),
+        *(".gif", ".h264", ".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v"),
+        *(".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut"),
+        *(".obu", ".ogg", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"),
+        ".y4m",
+    )
 )
 
 Kind = Literal["json", "json lines", "table", "hdf5", "npz", "folder"]
@@ -98,11 +97,11 @@ def load_source(path: str | os.PathLike[str]) -> Source:
             "that are read; split the clip into shorter files."
         )
     raw = _read_bytes(file)
-    if raw.startswith(b"\x89HDF\r\n\x1a\n"):
+    if raw.startswith(_HDF5):
         return Source(file, "hdf5", None)
-    if raw.startswith(b"PK\x03\x04"):
+    if raw.startswith(_ZIP):
         return Source(file, "npz", None)
-    if _begins_as_video(raw):
+    if _is_movie(file, raw[:_HEAD]):
         raise PoseFileError(
             f"{file}: a video, not a pose file; estimate its poses first (jumps video, or Estimate "
             "Poses in Blender)."
@@ -121,15 +120,23 @@ def is_video(path: str | os.PathLike[str]) -> bool:
         if not file.is_file():
             return False
         with file.open("rb") as content:
-            head = content.read(16)
+            return _is_movie(file, content.read(_HEAD))
     except (OSError, ValueError):
         return False
+
+
+def _is_movie(file: Path, head: bytes) -> bool:
+    if head.startswith(_MOVIE_BEGINNINGS):
+        return True
     # Text is no video, whatever it is called.
-    return _begins_as_video(head) or (file.suffix.lower() in _VIDEOS and head[:1] not in b"[{")
-
-
-def _begins_as_video(head: bytes) -> bool:
-    return head[4:8] in MOVIE_ATOMS or head.startswith(_MOVIE_BEGINNINGS)
+    if not head or _TEXT.fullmatch(head) or head.startswith((_HDF5, _ZIP)):
+        return False
+    if head[4:8] in MOVIE_ATOMS or file.suffix.lower() in _VIDEOS:
+        return True
+    return any(
+        len(head) > first + 2 * length and set(head[first::length]) == {_PACKET}
+        for length, first in _PACKETS
+    )
 
 
 def _status(file: Path) -> os.stat_result:

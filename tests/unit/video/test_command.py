@@ -5,17 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from jumps_blender.cli import main
 from jumps_blender.keypoints import read_pose_file, read_sequence
 from jumps_blender.keypoints.source import is_video
+from jumps_blender.keypoints.track import PoseFileError
 from jumps_blender.processes.programs import python_in
 from jumps_blender.video import environments
 from jumps_blender.video.backends import BACKENDS
 from jumps_blender.video.environments import estimator_runtime, usual_cache
 
+from ...films import numbered
 from ..conftest import EXAMPLE
 
 
@@ -138,6 +141,39 @@ def test_which_python_is_taken(tmp_path, monkeypatch):
     assert usual_cache() == tmp_path / "cache"
 
 
+@pytest.mark.parametrize(
+    ("kind", "codec", "pixels"),
+    [
+        ("gif", "gif", "rgb8"),
+        ("h264", "libx264", "yuv420p"),
+        ("hevc", "libx265", "yuv420p"),
+        ("mpegts", "libx264", "yuv420p"),
+        ("nut", "libx264", "yuv420p"),
+        ("ivf", "libvpx", "yuv420p"),
+        ("flv", "libx264", "yuv420p"),
+        ("asf", "wmv2", "yuv420p"),
+        ("mpeg", "mpeg2video", "yuv420p"),
+        ("mpeg2video", "mpeg2video", "yuv420p"),
+        ("m4v", "mpeg4", "yuv420p"),
+        ("ogg", "libvpx", "yuv420p"),
+        ("avi", "mjpeg", "yuvj420p"),
+        ("mxf", "mpeg2video", "yuv420p"),
+        ("yuv4mpegpipe", "wrapped_avframe", "yuv420p"),
+    ],
+)
+def test_films_of_all_kinds_are_told_by_how_they_begin(tmp_path, kind, codec, pixels):
+    path = tmp_path / "film"
+    with av.open(str(path), "w", format=kind) as film:
+        stream = film.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for picture in numbered(12, (64, 48)):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode())
+    assert is_video(path)
+    with pytest.raises(PoseFileError, match="a video, not a pose file; estimate its poses first"):
+        read_pose_file(path)
+
+
 def test_videos_are_told_from_pose_files(tmp_path):
     contents = {
         "a.mp4": b"\0\0\0\x18ftypmp42",
@@ -145,10 +181,31 @@ def test_videos_are_told_from_pose_files(tmp_path):
         "c.avi": b"RIFF\0\0\0\0AVI LIST",
         "d.webm": b"\x1a\x45\xdf\xa3",
         "e.ts": b"\x47\x40\x11",
+        "f.mjpeg": b"\xff\xd8\xff\xe0\0\x10JFIF",
+        "g.bin": b"\0\0\1\x09\x10",
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         assert is_video(tmp_path / name), name
+    packet = b"\x47\x40\x11\x10" + b"\xff" * 184
+    for name, stream in (("a", packet), ("b", bytes(4) + packet), ("c", packet + bytes(16))):
+        (tmp_path / name).write_bytes(stream * 4)
+        assert is_video(tmp_path / name), name
+    texts = {
+        "poses.ts": "import x\n",
+        "poses.csv": "x,y,free\n1,2,3\n",
+        "poses.gif": "é,GIF\n" * 200,
+        "poses.txt": "G" * 1000,
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert not is_video(tmp_path / name), name
+    for name, content in (("a.mov", b"\x89HDF\r\n\x1a\n\0"), ("b.mov", b"PK\x03\x04\0")):
+        (tmp_path / name).write_bytes(content)
+        assert not is_video(tmp_path / name), name
+    for name, content in (("a.ico", b"\0\0\1\0\1\0"), ("a.pkl", b"\x80\x04\x95"), ("a.mp4", b"")):
+        (tmp_path / name).write_bytes(content)
+        assert not is_video(tmp_path / name), name
     shutil.copyfile(EXAMPLE, tmp_path / "poses.mp4")
     assert not is_video(tmp_path / "poses.mp4")
     assert not is_video(EXAMPLE)
