@@ -21,7 +21,7 @@ from ..processes.job import ThreadedJob
 from ..skeletons import JOINT_SETS
 from .backends import BACKENDS, Backend
 from .cache import LIMIT, Cache, changed
-from .containers import cut_off
+from .containers import cut_off, film_count
 from .model_files import check_models
 
 ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
@@ -179,11 +179,22 @@ class EstimateJob:
             if not done:
                 return False
             self._take(self._asked)
-        if self._settings.stop is None and cut_off(self._video):
-            name = printable(self._video.name)
-            self.notes.append(f"{name} is cut off: its last pictures are missing.")
+        self.notes += self._told()
         self.share, self.status = 1.0, "Estimated"
         return True
+
+    def _told(self) -> list[str]:
+        """What people should know of the file that the poses are of."""
+        name, notes = printable(self._video.name), []
+        if self._settings.stop is None and cut_off(self._video):
+            notes.append(f"{name} is cut off: its last pictures are missing.")
+        if (films := film_count(self._video)) > 1:
+            # OpenCV and Blender alike take it.
+            notes.append(
+                f"{name} holds {films} streams of pictures, and the poses are of the first; "
+                "ffmpeg -i OLD -map 0:v:1 -c copy NEW takes out the second."
+            )
+        return notes
 
     def _look(self, files: list[Path]) -> None:
         with suppress(WorkCancelledError):

@@ -16,11 +16,11 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..keypoints.source import MOVIE_ATOMS
+from .containers import atoms
 
 _APPLE_KEY = b"com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _EXIF_POINTER, _FOCAL_35MM = 0x8769, 0xA405
@@ -39,7 +39,7 @@ _NUMBERS = {
 }
 # Which atoms' insides metadata lie in, by what these lie in; ffmpeg keeps them in "udta".
 _INSIDE = {b"": (b"moov",), b"moov": (b"trak", b"udta")}
-_MOST_ATOMS = 1000  # inside of one another; movies have dozens
+_MOST_PARTS = 1000  # of an image; photographs have dozens
 _MOST_BYTES = 2**20  # of metadata read at once
 _SHORTEST, _LONGEST = 4.0, 2000.0  # millimetres; nobody films people with others
 
@@ -74,7 +74,7 @@ def _of_file(file: BinaryIO) -> float | None:
 def _of_movie(file: BinaryIO, kind: bytes = b"", start: int = 0, stop: int = -1) -> float | None:
     """Look into the atoms of the file, or of one that holds others."""
     stop = file.seek(0, os.SEEK_END) if stop < 0 else stop
-    for inner, first, last in _atoms(file, start, stop):
+    for inner, first, last in atoms(file, start, stop):
         found = None
         if inner == b"meta":
             found = _of_meta(file, first, last)
@@ -85,39 +85,21 @@ def _of_movie(file: BinaryIO, kind: bytes = b"", start: int = 0, stop: int = -1)
     return None
 
 
-def _atoms(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, and where the content begins and ends, of each atom between two places."""
-    for _ in range(_MOST_ATOMS):
-        if stop - start < 8:
-            return
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        header = 8
-        if size == 1:
-            size, header = struct.unpack(">Q", file.read(8))[0], 16
-        elif size == 0:
-            size = stop - start
-        if size < header or size > stop - start:
-            return
-        yield kind, start + header, start + size
-        start += size
-
-
 def _of_meta(file: BinaryIO, start: int, stop: int) -> float | None:
     file.seek(start)
     # MP4's has a version before its atoms, QuickTime's has none.
     if file.read(8)[4:] != b"hdlr":
         start += 4
-    inside = {kind: (first, last) for kind, first, last in _atoms(file, start, stop)}
+    inside = {kind: (first, last) for kind, first, last in atoms(file, start, stop)}
     if not {b"keys", b"ilst"} <= inside.keys():
         return None
     first, last = inside[b"keys"]
-    names = [_read(file, a, b) for kind, a, b in _atoms(file, first + 8, last) if kind == b"mdta"]
+    names = [_read(file, a, b) for kind, a, b in atoms(file, first + 8, last) if kind == b"mdta"]
     if _APPLE_KEY not in names:
         return None
     wanted = (names.index(_APPLE_KEY) + 1).to_bytes(4, "big")
-    for number, a, b in _atoms(file, *inside[b"ilst"]):
-        for kind, c, d in _atoms(file, a, b) if number == wanted else ():
+    for number, a, b in atoms(file, *inside[b"ilst"]):
+        for kind, c, d in atoms(file, a, b) if number == wanted else ():
             if kind == b"data":
                 return _value(_read(file, c, d))
     return None
@@ -136,7 +118,7 @@ def _value(data: bytes) -> float:
 
 def _of_jpeg(file: BinaryIO) -> float | None:
     file.seek(2)
-    for _ in range(_MOST_ATOMS):
+    for _ in range(_MOST_PARTS):
         marker, size = struct.unpack(">HH", file.read(4))
         if marker >> 8 != 0xFF or marker == 0xFFDA or size < 2:
             return None
@@ -148,7 +130,7 @@ def _of_jpeg(file: BinaryIO) -> float | None:
 
 def _of_png(file: BinaryIO) -> float | None:
     file.seek(8)
-    for _ in range(_MOST_ATOMS):
+    for _ in range(_MOST_PARTS):
         size, kind = struct.unpack(">I4s", file.read(8))
         if kind == b"eXIf":
             return _of_tiff(io.BytesIO(file.read(min(size, _MOST_BYTES))))

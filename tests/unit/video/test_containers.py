@@ -8,7 +8,7 @@ import pytest
 
 from jumps_blender.processes.client import Runtime
 from jumps_blender.processes.job import drain
-from jumps_blender.video.containers import cut_off
+from jumps_blender.video.containers import cut_off, film_count
 from jumps_blender.video.estimate import EstimateJob
 
 from ...films import numbered, write_film
@@ -111,6 +111,29 @@ def test_what_is_no_film_is_not_cut_off(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     assert not cut_off(tmp_path / "a")
     assert not cut_off(tmp_path / "none")
+    assert film_count(tmp_path / "a") == film_count(tmp_path / "none") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {}),
+        ("fast.mov", {"movflags": "faststart"}),
+        ("a.mkv", {}),
+        ("live.mkv", {"live": "1"}),
+    ],
+)
+def test_films_beside_each_other_are_counted(tmp_path, name, options):
+    assert film_count(film(tmp_path / f"one-{name}", sound=1.0, **options)) == 1
+    with av.open(str(tmp_path / name), "w", options=options) as container:
+        streams = [container.add_stream("libx264", rate=30) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for stream in streams:
+            for picture in numbered(3, (64, 48)):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+    assert film_count(tmp_path / name) == 2
 
 
 def test_it_is_said_whether_estimated_or_found_again(mediapipe, shared, tmp_path):
