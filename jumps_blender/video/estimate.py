@@ -223,7 +223,7 @@ class EstimateJob:
         self._asked = self._worker.request(
             "estimate",
             video=str(self._video),
-            source=self._video.name,
+            source=printable(self._video.name),
             records=str(self._cache.part(self._key)),
             poses=str(self._written),
             models={

@@ -5,8 +5,10 @@ A container's own count and rate are only hints: phones record uneven frame rate
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -66,20 +68,19 @@ class Video:
             raise JumpsError(f"{path}: cannot be read ({reason}).") from None
         if empty:
             raise JumpsError(f"{path}: the file is empty.")
-        self._capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+        with _openable(path) as name:
+            self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+            if not self._capture.isOpened():
+                # The packets of what it can't decode can be had all the same.
+                undecoded = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+                if undecoded.isOpened():
+                    raise _no_decoder(path, _encoding(undecoded))
         # Turned here and not by OpenCV, which doesn't do so in all its versions.
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         width, height = (
             int(self._number(side))
             for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
-        if not self._capture.isOpened():
-            # Their packets can be had all the same.
-            undecoded = cv2.VideoCapture(
-                str(path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1]
-            )
-            if undecoded.isOpened():
-                raise _no_decoder(path, _encoding(undecoded))
         if width < 1 or height < 1:
             raise JumpsError(
                 f"{path}: no video that can be decoded is in it: it holds something else or sound "
@@ -203,6 +204,33 @@ class Video:
             self._turned.rotate(1)
             ready = self._turned[0] = cv2.rotate(ready, self._turn, dst=self._turned[0])
         return ready
+
+
+@contextlib.contextmanager
+def _openable(path: Path) -> Iterator[str]:
+    """A name by which OpenCV can open a file: of one that is no Unicode it dies."""
+    name = str(path.absolute())
+    if _is_unicode(name):
+        yield name
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, "video")
+        try:
+            link.symlink_to(name)
+        except OSError as error:
+            raise JumpsError(
+                f"{path}: its name, or that of a folder, is not Unicode; rename it."
+            ) from error
+        # An open file needs no name any more.
+        yield str(link)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encoding(capture: cv2.VideoCapture) -> str:

@@ -340,6 +340,17 @@ def test_names_of_any_kind(film, estimate, tmp_path):
     assert json.loads(job.poses.read_text())["source"] == video.name
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs names that are bytes")
+def test_names_that_are_not_unicode(film, estimate, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe4"))
+    folder.mkdir()
+    video = film("a.mp4", frames=3).rename(folder / os.fsdecode(b"\xff clip.mp4"))
+    job = estimate(video)
+    drain(job)
+    assert json.loads(job.poses.read_text())["source"] == "\ufffd clip.mp4"
+    assert read_pose_file(job.poses).frame_count == 3
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -1,8 +1,10 @@
 """Frames by the real OpenCV: times, turns, ranges, and files that aren't what they seem."""
 
 import json
+import os
 import shutil
 import struct
+import sys
 
 import av
 import numpy as np
@@ -187,6 +189,15 @@ def test_encodings_that_opencv_cannot_decode_are_named(look, tmp_path):
         found = look(path)
         assert f"its pictures are encoded {words} the estimator's OpenCV" in found
         assert "convert it to H.264, as by ffmpeg" in found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs names that are bytes")
+def test_a_name_that_is_not_unicode_is_read(look, tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.mp4")
+    write_film(tmp_path / "film.mp4", numbered(3, (64, 48))).rename(path)
+    assert len(look(path)["frames"]) == 3
+    path.write_bytes(b"This is a text.")
+    assert "no video that can be decoded" in look(path)
 
 
 def test_8k(look, tmp_path):

@@ -19,6 +19,7 @@ INTER_LINEAR, INTER_AREA, COLOR_BGR2RGB, COLOR_RGB2BGR, LINE_AA = 1, 3, 4, 5, 16
 class VideoCapture:
     def __init__(self, path, backend, parameters=()):
         assert backend == CAP_FFMPEG
+        path.encode()  # OpenCV dies of what isn't Unicode
         try:
             with open(path, encoding="utf-8") as file:
                 self._film = json.load(file)
