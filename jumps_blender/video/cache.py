@@ -110,7 +110,9 @@ class Cache:
         return None
 
     def keep(self, key: str, written: Path, digest: str) -> Path:
-        """Take a pose file of that digest in; returns where it is now. Raises JumpsError.
+        """Take a pose file of that digest in; returns where it is now.
+
+        Raises JumpsError where that can't be; the file is gone then.
 
         What was found on the way is deleted, and so is what the limit has no room for.
         """
@@ -118,6 +120,8 @@ class Cache:
         try:
             written.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)
             raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
         with suppress(OSError):
             self.part(key).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import threading
 from collections.abc import Mapping
@@ -91,7 +92,8 @@ class EstimateJob:
 
     picture: the latest picture with what was found, uint8 (h, w, 3), RGB, at most 320 pixels wide
         and high, new a few times per second; None while there is none
-    poses: once finished, the pose file, in the cache's folder
+    poses: once finished, the pose file, in the cache's folder; where that is full, a temporary file
+        that lasts as long as this process
     """
 
     def __init__(
@@ -240,9 +242,14 @@ class EstimateJob:
         """Take in what the process has written."""
         self.notes += done.notes
         self._worker.close()
+        written = Path(str(done.facts["poses"]))
         # Another content than the one whose digest was taken.
         if self._cache.state(self._video) != self._before:
-            self._written.unlink(missing_ok=True)
+            written.unlink(missing_ok=True)
             self._cache.part(self._key).unlink(missing_ok=True)
             raise changed(self._video)
-        self.poses = self._cache.keep(self._key, self._written, str(done.facts["digest"]))
+        if written == self._written:
+            self.poses = self._cache.keep(self._key, written, str(done.facts["digest"]))
+        else:
+            atexit.register(written.unlink, missing_ok=True)
+            self.poses = written

@@ -5,6 +5,7 @@ Written record by record, so that memory doesn't grow with the clip.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -36,7 +37,9 @@ def write_poses(
     fps: float,
     missing: dict[str, float],
 ) -> dict[str, Any]:
-    """Write the file; raises JumpsError where that fails.
+    """Write the file; raises JumpsError where nobody is to be written, or that fails.
+
+    Then there is no file.
 
     confidence: makes one number of each joint's scores
     step: the clip's frames that one of the file's stands for; fps: the container's rate, or 0
@@ -48,6 +51,8 @@ def write_poses(
         indices.append(record.index)
         stamps.append(record.time)
         people.append(len(record.joints))
+    if not any(people):
+        raise JumpsError(f"{source}: nobody was found in any of {len(people)} frames.")
     numbers = np.array(indices) // step
     times = rising(np.array(stamps), np.array(indices), fps)
     head: dict[str, Any] = {
@@ -92,8 +97,12 @@ def write_poses(
                         comma = ","
                 write("]")
             write("\n}\n")
-    except OSError as error:
-        raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        if isinstance(error, OSError):
+            raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise
     return {
         "frames": len(numbers),
         "with_people": int(np.count_nonzero(people)),

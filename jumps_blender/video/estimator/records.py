@@ -92,7 +92,7 @@ class Records:
             self._take_up(part, tail)
         except OSError as error:
             self._file.close()
-            raise JumpsError(f"{path}: cannot be read ({error.strerror}).") from error
+            raise JumpsError(f"{path}: cannot be used ({error.strerror}).") from error
 
     def __enter__(self) -> Records:
         return self

@@ -7,14 +7,16 @@ that a run that was ended goes on from the last part that was whole (``finder.py
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ...errors import JumpsError, WorkCancelledError
 from ...processes.messages import Arrays
@@ -76,7 +78,8 @@ def estimate(
     people: how many to find at most; 0 leaves that to the estimator
     part: frames after which an estimator that follows people is made anew; see ``finder.py``
 
-    Facts: ``frames`` that were looked at, ``with_people``, and ``digest`` of the pose file.
+    Facts: ``frames`` that were looked at, ``with_people``, and ``digest`` of the pose file. It is
+    at ``poses``: a temporary file elsewhere, and not kept, where its folder is full.
     """
     control.progress(0.0, "Starting the estimator")
     with _told(backend):
@@ -139,10 +142,10 @@ def estimate(
         if not kept.count:
             raise JumpsError(_nothing(source, start, stop))
         control.progress(0.99, "Writing the poses")
-        facts = write_poses(
-            Path(poses),
-            kept,
-            module.confidence,
+        write = functools.partial(
+            write_poses,
+            records=kept,
+            confidence=module.confidence,
             estimator={
                 "name": backend,
                 "version": finder.version,
@@ -155,9 +158,26 @@ def estimate(
             fps=film.fps,
             missing=missing,
         )
-    if not facts["with_people"]:
-        raise JumpsError(f"{source}: nobody was found in any of {facts['frames']} frames.")
-    return facts, {}
+        return _written(write, Path(poses), control), {}
+
+
+def _written(
+    write: Callable[[Path], dict[str, Any]], poses: Path, control: Control
+) -> dict[str, Any]:
+    """Write the pose file, elsewhere if its folder is full; returns facts."""
+    try:
+        return {**write(poses), "poses": str(poses)}
+    except JumpsError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        try:
+            handle, name = tempfile.mkstemp(prefix="jumps-", suffix=".json")
+        except OSError:
+            raise error from None
+        os.close(handle)
+        facts = write(Path(name))
+        control.note(f"{error} So the poses are not kept for the next time: make room there.")
+        return {**facts, "poses": name}
 
 
 @contextlib.contextmanager

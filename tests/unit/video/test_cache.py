@@ -106,6 +106,17 @@ def test_a_link_in_the_folder_is_no_pose_file(tmp_path):
     assert mine.read_bytes() == b"poses"
 
 
+def test_what_cannot_be_taken_in_does_not_stay(tmp_path):
+    cache = Cache(tmp_path / "cache")
+    key = cache.key("one")
+    written = cache.folder / f"{key}.written"
+    written.write_bytes(b"poses")
+    (cache.folder / f"{key}-{'0' * 32}.json").mkdir()
+    with pytest.raises(JumpsError, match="cannot be written"):
+        cache.keep(key, written, "0" * 32)
+    assert not written.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(JumpsError, match="choose another folder"):

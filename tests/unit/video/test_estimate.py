@@ -312,9 +312,30 @@ def test_what_cannot_be_estimated_is_a_line(film, estimate, facts, settings, wor
     assert "\n" not in str(raised.value)
 
 
-def test_a_clip_of_nobody_is_said(film, estimate):
+def test_a_clip_of_nobody_is_said(film, estimate, tmp_path):
     with pytest.raises(JumpsError, match="nobody was found in any of 1 frames"):
         drain(estimate(film(frames=30), start=7 / 30, stop=8 / 30))
+    assert not list((tmp_path / "cache").glob("*.written"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_where_the_folder_of_poses_is_full_they_are_given_all_the_same(film, estimate, tmp_path):
+    video = film()
+    drain(whole := estimate(video))
+    content = whole.poses.read_bytes()
+    whole.poses.unlink()
+    job = estimate(video)
+    job._written.symlink_to("/dev/full")
+    drain(job)
+    assert job.poses.read_bytes() == content
+    assert job.poses.parent != tmp_path / "cache"
+    (note,) = job.notes
+    assert note == (
+        f"{job._written}: cannot be written (No space left on device). So the poses are not kept "
+        "for the next time: make room there."
+    )
+    assert not job._written.is_symlink()
+    assert not list((tmp_path / "cache").glob("*.json*-*"))
 
 
 def test_files_that_hold_no_video(estimate, tmp_path):
