@@ -121,7 +121,7 @@ def main():
     Path(asked["poses"]).write_bytes(content)
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     facts = {"frames": len(numbers), "with_people": len(numbers), "digest": digest}
-    facts["poses"] = asked["poses"]
+    facts |= {"poses": asked["poses"], "damaged": False}
     write({"type": "done", "id": number, "facts": facts})
     while True:
         time.sleep(1)

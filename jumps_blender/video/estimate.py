@@ -190,6 +190,8 @@ class EstimateJob:
         name, notes = printable(self._video.name), []
         if self._settings.stop is None and cut_off(self._video):
             notes.append(f"{name} is cut off: its last pictures are missing.")
+        elif self._asked is not None and self._asked.facts["damaged"]:
+            notes.append(f"{name} is damaged: some of its pictures are missing or wrong.")
         if (films := film_count(self._video)) > 1:
             # OpenCV and Blender alike take it.
             notes.append(

@@ -28,6 +28,9 @@ import cv2
 
 MAX_PIXELS = 150_000_000  # of a frame; 16K is 133 million
 _AHEAD = 3  # pictures that wait for the estimator
+# How often FFmpeg is asked again for a frame where it finds none: at the end, and for each frame
+# that is damaged. Half a minute of film at the least.
+_ATTEMPTS = 1000
 _ASSUMED_FPS = 30.0
 # What people call encodings, by what OpenCV does: those for which its FFmpeg may have no decoder.
 _AV1 = "AV01"
@@ -55,6 +58,7 @@ class Video:
     size: (width, height) of the upright picture, pixels
     fps: frames per second as the container states them; 0 where it doesn't
     stated: frames that the container says there are; 0 where it doesn't
+    damaged: whether something that couldn't be decoded came before a frame so far
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,6 +102,7 @@ class Video:
         self.fps = fps if 0.01 <= fps <= 10_000 else 0.0
         stated = self._number(cv2.CAP_PROP_FRAME_COUNT)
         self.stated = int(stated) if 0 < stated < 1e9 else 0
+        self.damaged = False
         # One picture is being made, one is being looked at, the others wait.
         self._ring, self._turned = (deque[Any]([None] * (_AHEAD + 2)) for _ in range(2))
         self._decoded_picture: Any = None
@@ -162,7 +167,7 @@ class Video:
         self, start: float, stop: float | None, step: int, longest: int, first: int
     ) -> Iterator[Frame]:
         index, zero, begun = -1, None, False
-        while self._capture.grab():
+        while self._grabbed(index >= 0):
             index += 1
             stamp = self._number(cv2.CAP_PROP_POS_MSEC) / 1000
             zero = stamp if zero is None else zero
@@ -188,6 +193,15 @@ class Video:
         # FFmpeg itself decodes it by graphics cards alone, and says so with the first picture.
         if index < 0 and _encoding(self._capture) == _AV1:
             raise _no_decoder(self._path, _AV1)
+
+    def _grabbed(self, begun: bool) -> bool:
+        """Go to the next frame, over what is damaged; False at the end."""
+        for attempt in range(_ATTEMPTS):
+            if self._capture.grab():
+                # Recordings of broadcasts begin in the midst of something, and are whole.
+                self.damaged = self.damaged or (begun and attempt > 0)
+                return True
+        return False
 
     def _prepared(self, picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
         """Scaled down, upright and RGB."""

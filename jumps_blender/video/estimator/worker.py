@@ -78,8 +78,9 @@ def estimate(
     people: how many to find at most; 0 leaves that to the estimator
     part: frames after which an estimator that follows people is made anew; see ``finder.py``
 
-    Facts: ``frames`` that were looked at, ``with_people``, and ``digest`` of the pose file. It is
-    at ``poses``: a temporary file elsewhere, and not kept, where its folder is full.
+    Facts: ``frames`` that were looked at, ``with_people``, whether the video is ``damaged``, and
+    the ``digest`` of the pose file. It is at ``poses``: a temporary file elsewhere, and not kept,
+    where its folder is full.
     """
     control.progress(0.0, "Starting the estimator")
     with _told(backend):
@@ -158,7 +159,7 @@ def estimate(
             fps=film.fps,
             missing=missing,
         )
-        return _written(write, Path(poses), control), {}
+        return {**_written(write, Path(poses), control), "damaged": film.damaged}, {}
 
 
 def _written(

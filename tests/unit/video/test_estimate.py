@@ -296,6 +296,21 @@ def test_headers_that_lie_about_the_count(film, estimate):
     assert job.notes == []
 
 
+def test_what_comes_after_damage_is_found(film, estimate):
+    job = estimate(film("midst.mp4", frames=40, broken=list(range(10, 15))))
+    drain(job)
+    assert job.notes == ["midst.mp4 is damaged: some of its pictures are missing or wrong."]
+    (track,) = read_pose_file(job.poses).tracks
+    seen = track.confidence[:, 0] > 0
+    numbers = np.array([*range(10), *range(15, 40)])
+    assert np.allclose(track.positions[seen, 0, 0], numbers[seen])
+    assert np.allclose(track.times, numbers / 30, atol=1e-6)
+    # As recordings of broadcasts begin.
+    drain(job := estimate(film("start.mp4", frames=40, broken=[0, 1, 2])))
+    assert read_pose_file(job.poses).frame_count == 37
+    assert job.notes == []
+
+
 @pytest.mark.parametrize(
     ("facts", "settings", "words"),
     [

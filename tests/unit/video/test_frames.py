@@ -26,7 +26,8 @@ for frame in video.frames(start, stop, step, longest, first):
     picture = frame.picture
     found.append([frame.index, frame.time if frame.time == frame.time else None,
                   None if picture is None else picture.tolist() if whole else picture.shape])
-answer = {"size": video.size, "stated": video.stated, "fps": video.fps, "frames": found}
+answer = {"size": video.size, "stated": video.stated, "fps": video.fps, "frames": found,
+          "damaged": video.damaged}
 """
 
 
@@ -122,6 +123,20 @@ def test_a_truncated_film_gives_what_it_has(look, tmp_path):
     whole = write_film(path, numbered(60, (320, 180))).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert "no video that can be decoded is in it" in look(path)
+
+
+def test_after_damage_the_film_goes_on(look, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 40, (120, 180, 320, 3), np.uint8)
+    pictures = [picture | shade for picture, shade in zip(numbered(120), noise, strict=True)]
+    path = write_film(tmp_path / "film.mp4", pictures)
+    assert not look(path)["damaged"]
+    content = bytearray(path.read_bytes())
+    start = len(content) // 3
+    content[start : start + len(content) // 20] = bytes(len(content) // 20)
+    path.write_bytes(content)
+    found = look(path)
+    assert found["damaged"]
+    assert 80 < len(found["frames"]) < 120
 
 
 def test_a_header_that_lies_about_its_frames(look, tmp_path):

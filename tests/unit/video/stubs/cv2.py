@@ -1,6 +1,7 @@
 """Stands in for OpenCV: a "video" is JSON with "frames", and says what else is strange about it.
 
-Frame n is (h, w, 3) filled with n; where "stops" is n, the process hangs at it.
+Frame n is (h, w, 3) filled with n; where "stops" is n, the process hangs at it, and those in
+"broken" can't be decoded.
 """
 
 import json
@@ -49,7 +50,7 @@ class VideoCapture:
         self._at += 1
         if self._at == self._film.get("stops", -1):
             threading.Event().wait()
-        return self._at < self._film["frames"]
+        return self._at < self._film["frames"] and self._at not in self._film.get("broken", ())
 
     def retrieve(self, picture=None):
         width, height = self._film.get("size", (64, 48))
