@@ -31,6 +31,8 @@ _MODULES = {
     "mediapipe-task": "landmarker",
 }
 MAX_FRAMES = 500_000  # of a pose file that can still be read: four and a half hours
+# Frames per second. More are mostly the ticks of uneven times, by which no frames are counted.
+_FASTEST = 500.0
 _SHOW_EVERY = 0.25  # seconds between two pictures of what was found
 
 
@@ -114,7 +116,7 @@ def estimate(
         numbered = enumerate(kept.tail, kept.count - len(kept.tail))
         leading = {each.index: (number, each.joints) for number, each in numbered}
         expected = max(film.expected(start, stop) // step, 1)
-        if expected > MAX_FRAMES:
+        if expected > MAX_FRAMES and film.fps <= _FASTEST:
             raise JumpsError(_too_long(source))
         control.progress(0.0, "Going to the start" if kept.count or start > 0 else "Starting")
         first = kept.tail[0].index if kept.tail else kept.last + 1

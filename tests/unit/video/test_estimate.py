@@ -290,6 +290,9 @@ def test_headers_that_lie_about_the_count(film, estimate):
     drain(job)
     assert read_pose_file(job.poses).frame_count == 10
     assert job.notes == []
+    job = estimate(film("ticks.ts", frames=10, stated=10**6, fps=1000.0))
+    drain(job)
+    assert read_pose_file(job.poses).frame_count == 10
     job = estimate(film("long.mp4", frames=40, stated=10))
     drain(job)
     assert read_pose_file(job.poses).frame_count == 40
