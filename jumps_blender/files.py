@@ -47,10 +47,11 @@ def npz_arrays(
             with archive.open(member) as content:
                 version = np.lib.format.read_magic(content)
                 if version == (1, 0):
-                    shape, _, _ = np.lib.format.read_array_header_1_0(content)
+                    shape, _, kind = np.lib.format.read_array_header_1_0(content)
                 else:
-                    shape, _, _ = np.lib.format.read_array_header_2_0(content)
-                total += math.prod(shape)
+                    shape, _, kind = np.lib.format.read_array_header_2_0(content)
+                # A text may be as long as one likes, and is one value.
+                total += math.prod(shape) * max(math.ceil(kind.itemsize / 8), 1)
         if total > most_values:
             raise JumpsError(
                 f"{path}: holds {total:,} values, more than the {most_values:,} that are read; "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.files import written_whole
 from jumps_blender.model_runtime.baselines import ridge_inputs, whole_body
 from jumps_blender.model_runtime.cameras import protocol_camera
 from jumps_blender.model_runtime.features import base_positions, locate
@@ -17,7 +18,7 @@ from jumps_blender.model_runtime.mocap import MocapArchive
 from jumps_blender.model_runtime.weights_files import FOLDER
 from jumps_blender.skeletons import COMMON12, MIRROR
 
-from .data import split
+from .data import described, split
 
 _CAMERAS = 8
 _COMPONENTS = 40  # of pca; chosen on the validation subjects
@@ -84,16 +85,21 @@ def fit_baselines(archive: Path, out: Path = FOLDER) -> None:
     for name, total in residual.items():
         tensors[f"{name}_sigma"] = np.sqrt(total / weight).astype(np.float32)
     out.mkdir(exist_ok=True)
-    save_file(tensors, out / "baselines.safetensors")
+    cmu = "CMU Graphics Lab Motion Capture Database, 28-joint archive, training subjects"
     card = {
         "engines": ["ridge", "interpolate", "pca"],
-        "data": "CMU Graphics Lab Motion Capture Database, 28-joint archive, training subjects",
+        "data": cmu if described(data)["cmu"] else archive.name,
         "left_out_subjects": sorted({data.subjects[number] for number in held}),
         "cameras_per_clip": _CAMERAS,
         "penalty": _PENALTY,
         "components": _COMPONENTS,
     }
-    (out / "baselines.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    with (
+        written_whole(out / "baselines.safetensors") as weights,
+        written_whole(out / "baselines.json") as text,
+    ):
+        save_file(tensors, weights)
+        text.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def _principal(mean: NDArray, moment: NDArray) -> dict[str, NDArray[np.float32]]:

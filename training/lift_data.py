@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from jumps_blender.files import written_whole
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime import lift_features
 from jumps_blender.model_runtime.cameras import FOCAL, head_size_px
@@ -353,4 +354,5 @@ def make_pool(
             rows.setdefault(name, []).append(value)
         print(f"upsampled {start + len(given)} of {count} windows", end="\r", flush=True)
     print()
-    np.savez(path, **{name: np.concatenate(parts) for name, parts in rows.items()})
+    with written_whole(path) as temporary:
+        np.savez(temporary, **{name: np.concatenate(parts) for name, parts in rows.items()})

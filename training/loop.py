@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.files import written_whole
 
 Batch = dict[str, Tensor]
 Scores = Mapping[str, float]
@@ -144,7 +145,8 @@ def fit(
         _log(run / "log.csv", row)
         if task.merit(scores) > best:
             best = task.merit(scores)
-            save_file(mean.state_dict(), run / "best.safetensors")
+            with written_whole(run / "best.safetensors") as path:
+                save_file(mean.state_dict(), path)
         state = {
             "network": network.state_dict(),
             "mean": mean.state_dict(),

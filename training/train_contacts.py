@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.files import written_whole
 from jumps_blender.keypoints.space import Lens
 from jumps_blender.keypoints.track import Observation
 from jumps_blender.model_runtime.cameras import FOCAL
@@ -133,12 +134,13 @@ def lift_windows(stream: LiftStream, count: int, path: Path, lifter: Lifter) -> 
         print(f"lifted {len(features)} of {count} windows", end="\r", flush=True)
     print()
     lasting = [each.shape[1] for each in features]
-    np.savez(
-        path,
-        features=np.concatenate(features, axis=1).astype(np.float16),
-        stands=np.concatenate(stands, axis=1),
-        start=np.cumsum([0, *lasting]),
-    )
+    with written_whole(path) as whole:
+        np.savez(
+            whole,
+            features=np.concatenate(features, axis=1).astype(np.float16),
+            stands=np.concatenate(stands, axis=1),
+            start=np.cumsum([0, *lasting]),
+        )
 
 
 def train(archive: Path, run: Path, settings: ContactTrainSettings, config: ContactConfig) -> None:

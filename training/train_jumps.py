@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from jumps_blender.errors import JumpsError
+from jumps_blender.files import written_whole
 from jumps_blender.model_runtime.cameras import FOCAL
 from jumps_blender.model_runtime.features import SPREAD_TO_UNIT, TRUNK
 from jumps_blender.model_runtime.jumps_networks import (
@@ -297,7 +298,8 @@ def train(archive: Path, run: Path, settings: JumpsSettings) -> None:
         weights = {
             name: value.contiguous() for name, value in trainer.networks.state_dict().items()
         }
-        save_file(weights, run / "networks.safetensors")
+        with written_whole(run / "networks.safetensors") as path:
+            save_file(weights, path)
         state = {
             "networks": trainer.networks.state_dict(),
             "optimizers": {k: v.state_dict() for k, v in trainer.optimizers.items()},

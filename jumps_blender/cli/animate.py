@@ -130,6 +130,7 @@ def _animate(arguments: argparse.Namespace) -> None:
                 foot_lock=not arguments.no_foot_lock,
                 device=arguments.device,
                 progress=progress,
+                notify=say,
             )
     if footage is not None:
         _check_footage(footage, sequence, space)

@@ -86,7 +86,7 @@ def _wait(job: Install) -> None:
 
             drain(job, show)
             show(1.0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         with suppress(WorkCancelledError):
             drain(job)
         raise

@@ -57,3 +57,9 @@ def checkpoint(done: float, progress: Progress | None, cancelled: CancelQuery | 
         raise WorkCancelledError
     if progress is not None:
         progress(done)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """PyTorch's own error (told by its name, without importing it), or one that says so."""
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or "out of memory" in str(error).lower()

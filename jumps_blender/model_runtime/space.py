@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ..keypoints.space import HELD, Lens, MovingCamera, SpaceSequence, StillCame
 from ..skeletons import joint_index
 from . import lift_features
 from .contacts import standing
-from .engine import CancelQuery, Progress
+from .engine import CancelQuery, Progress, is_out_of_memory
 from .foot_lock import floor_level, locked, settled
 from .ground import find_ground
 from .joint_limits import limited
@@ -24,6 +25,7 @@ from .upsample import require_torch
 if TYPE_CHECKING:
     from .lift import Lift
 
+_Made = TypeVar("_Made")
 USUAL_FOCAL = 28.0  # millimetres of full frame: about what phones film with
 _FILM = 36.0  # millimetres, full frame's longer side
 _HELD = [joint_index(name) for name in HELD]
@@ -43,6 +45,7 @@ def lift_sequence(
     device: str = "auto",
     progress: Progress | None = None,
     cancelled: CancelQuery | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> SpaceSequence:
     """Lift 28 joints into space, find the floor and keep the feet on it.
 
@@ -51,7 +54,8 @@ def lift_sequence(
     picture's width, and the point straight ahead as shares of width and height; smoothing: from 0
     to 1, see ``smooth.py``; foot_lock: hold standing feet in their places. The camera is taken to
     stand still; as_seen: leave the joints in the camera's axes, and the pelvis as it was found,
-    for ``before_moving``. Raises JumpsError (no weights, an impossible height, smoothing or focal
+    for ``before_moving``; notify: told when a graphics card's memory is too small, and the CPU
+    computes. Raises JumpsError (no weights, no memory, an impossible height, smoothing or focal
     length) and WorkCancelledError.
     """
     require_torch("lifting to 3D")
@@ -68,10 +72,14 @@ def lift_sequence(
     inside = Lens(focal_mm / _FILM * max(size), (size[0] / 2, size[1] / 2))
     if lens is not None:
         inside = Lens(lens[0] * size[0], (lens[1] * size[0], lens[2] * size[1]))
-    lifter = Lifter.load(device)
     times = sequence.times
     seen = lift_features.whole(sequence.positions, sequence.uncertainty, sequence.confidence, times)
-    lift = lifter.lift(seen, inside, height, progress, cancelled)
+
+    def lifted(device: str) -> tuple[Lift, str]:
+        lifter = Lifter.load(device)
+        return lifter.lift(seen, inside, height, progress, cancelled), lifter.identity
+
+    lift, identity = _where_it_fits(lifted, device, notify)
     calm = limited(smoothed(lift.positions, times, smoothing, only_body=as_seen))
     lift = replace(lift, positions=calm.astype(np.float32))
     camera, world = StillCamera(np.eye(3), np.zeros(3), inside, size), lift.positions.astype(float)
@@ -89,8 +97,29 @@ def lift_sequence(
         free=free.astype(np.float32),
         camera=camera,
         height=height,
-        lifter=lifter.identity,
+        lifter=identity,
     )
+
+
+def _where_it_fits(
+    work: Callable[[str], _Made], device: str, notify: Callable[[str], None] | None
+) -> _Made:
+    """What ``work`` makes on a device; on the CPU where a graphics card's memory is too small."""
+    from .direct import pick_device
+
+    try:
+        return work(device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if pick_device(device).type == "cpu":
+            raise JumpsError(
+                "Lifting ran out of memory; close other programs or split the clip."
+            ) from error
+    # Outside the handler, which holds on to what fills the graphics card's memory.
+    if notify is not None:
+        notify("The graphics card's memory is too small: the lifter computed on the CPU.")
+    return work("cpu")
 
 
 def on_floor(

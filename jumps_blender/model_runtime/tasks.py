@@ -129,6 +129,7 @@ class Tasks:
                 device=settings.get("device", "auto"),
                 progress=lambda share: control.progress(until + (1 - until) * share, "Lifting"),
                 cancelled=control.cancelled,
+                notify=control.note,
             )
         return packed(sequence, space)
 

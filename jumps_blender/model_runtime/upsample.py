@@ -13,7 +13,7 @@ from ..keypoints.swaps import swaps_repaired
 from ..keypoints.track import Observation, PoseTrack, observe
 from .baselines import InterpolateEngine, PcaEngine, RidgeEngine
 from .compose import joint_states, put_back
-from .engine import CancelQuery, Engine, Estimate, Progress
+from .engine import CancelQuery, Engine, Estimate, Progress, is_out_of_memory
 from .features import STANDARD_RATE
 
 # What users can choose, with the words that explain it; the first is the default.
@@ -122,7 +122,7 @@ def _estimate(
         try:
             return loaded, loaded.estimate(observation, progress, cancelled)
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if loaded.use_less_memory():
                 tell("Memory was short: the engine went on in smaller pieces.")
@@ -139,7 +139,7 @@ def _loaded(name: str, device: str, tell: Callable[[str], None]) -> Engine:
     try:
         return load_engine(name, device)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error) or device == "cpu":
+        if not is_out_of_memory(error) or device == "cpu":
             raise
     return _on_cpu(name, tell)
 
@@ -147,9 +147,3 @@ def _loaded(name: str, device: str, tell: Callable[[str], None]) -> Engine:
 def _on_cpu(name: str, tell: Callable[[str], None]) -> Engine:
     tell("The graphics card's memory is too small: the engine computed on the CPU.")
     return load_engine(name, "cpu")
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """PyTorch's own error (told by its name, without importing it), or one that says so."""
-    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
-    return named or "out of memory" in str(error).lower()

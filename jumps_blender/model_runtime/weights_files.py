@@ -18,10 +18,14 @@ FOLDER = Path(__file__).parent / "weights"
 
 
 def load_weights(name: str) -> tuple[dict[str, NDArray], dict, str]:
-    """Tensors as float32, the JSON beside them, and the first 8 digits of the file's SHA-256."""
+    """Tensors as float32, the JSON beside them, and the first 8 digits of the file's SHA-256.
+
+    Raises JumpsError where safetensors isn't installed, or the files are missing or damaged.
+    """
     path = FOLDER / f"{name}.safetensors"
     try:
         # Not at the top: Blender's own Python lacks it, and enabling the add-on must not need it.
+        from safetensors import SafetensorError
         from safetensors.numpy import load
     except ImportError as error:
         raise JumpsError(
@@ -31,9 +35,10 @@ def load_weights(name: str) -> tuple[dict[str, NDArray], dict, str]:
     try:
         content = path.read_bytes()
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        stored = load(content)
+    except (OSError, ValueError, SafetensorError) as error:
         raise JumpsError(f"{path}: the weights cannot be read ({error}); reinstall.") from error
-    return unpacked(load(content)), card, hashlib.sha256(content).hexdigest()[:8]
+    return unpacked(stored), card, hashlib.sha256(content).hexdigest()[:8]
 
 
 def unpacked(stored: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:

@@ -101,16 +101,23 @@ class JUMPS_OT_rerun_result(Upsampling, Operator):
                 footage = find_footage(self._placing["footage"])
         except JumpsError as error:
             lost, self._placing["footage"] = str(error), ""
-        filmed = None
+        filmed, camera_gone = None, False
         if settings["lift"] and settings.get("camera_from") == "scene":
             start = self._placing.get("start_frame", context.scene.jumps.start_frame)
             use_clip_fps = self._placing.get("use_clip_fps", False)
             rate = frame_rate(context.scene)
             seconds = (result.frame_range[1] - start) / rate
             filmed = filmed_by(context.scene, start, use_clip_fps, seconds, rate, footage)
+            camera_gone = filmed is None
+            settings["camera_from"] = "still" if camera_gone else "scene"
         job = self.request(context, result.source, result.person, 0, settings, footage, filmed)
         if lost:
             job.notes.append(f"{lost} It was left out.")
+        if camera_gone:
+            job.notes.append(
+                "The camera that this result was lifted for moves no more, or is gone: it was "
+                "lifted for one that stands still."
+            )
         if not made_with:
             job.notes.append(
                 "This result comes from an earlier version, which kept no settings: the panel's "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import errno
 import json
+import os
 import re
 import shutil
 import sys
@@ -273,23 +274,41 @@ def _alone_in(folder: Path) -> Iterator[None]:
     Makes the folder, and deletes it when it is empty in the end. Raises JumpsError when it can't
     be written or another is at work there.
     """
+    lock = folder / _LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _LOCK).open("a")
+        file = _locked_file(lock)
     except OSError as error:
         raise JumpsError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder."
         ) from error
-    if not _locked(file):
-        file.close()
+    if file is None:
         raise JumpsError(f"{folder}: an installation goes on there; wait for its end.")
     try:
         yield
     finally:
+        with suppress(OSError):
+            # While it is locked, or whoever opened it meanwhile would lock what is no longer there.
+            if sys.platform == "win32":  # which deletes no open files, and so none of others
+                file.close()
+            lock.unlink()
         file.close()
         with suppress(OSError):
-            (folder / _LOCK).unlink()
             folder.rmdir()
+
+
+def _locked_file(path: Path) -> IO[str] | None:
+    """The file, open and locked; None while another has it. Raises OSError."""
+    while True:
+        file = path.open("a")
+        if not _locked(file):
+            file.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        # It was deleted between opening and locking by who had it before.
+        file.close()
 
 
 def _locked(file: IO[str]) -> bool:

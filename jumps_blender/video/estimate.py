@@ -29,7 +29,7 @@ ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
 LONGEST_SIDE = 1920  # pixels; what 4K shows beyond that helps no estimator
 # Frames after which an estimator that follows people begins anew, and from which an ended run goes
 # on: making another one and leading it in takes as long as about 20 frames.
-PART = 1800
+PART = 3600
 # Loading a model from a cold disk computes nothing, and says nothing.
 _SILENCE_SECONDS = 180.0
 
@@ -126,7 +126,7 @@ class EstimateJob:
             ESTIMATOR,
             silence_seconds=_SILENCE_SECONDS,
             lost=(
-                "what was found is kept up to the last whole minute, and the next start goes on "
+                "what was found is kept up to the last whole part, and the next start goes on "
                 "from there"
             ),
             echo=False,

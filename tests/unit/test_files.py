@@ -130,9 +130,13 @@ def test_arrays_that_claim_to_be_huge_are_not_read(dtype, tmp_path):
     archive_of(tmp_path / "a.npz", dtype, (3,), zipfile.ZIP_BZIP2)
     with pytest.raises(JumpsError, match=r"a.npz: is compressed as NumPy compresses nothing"):
         npz_arrays(tmp_path / "a.npz", 1000)
+    # One value is as long as one likes, if it is a text.
+    archive_of(tmp_path / "d.npz", "|S800000000", (), zipfile.ZIP_DEFLATED)
+    with pytest.raises(JumpsError, match=r"d.npz: holds 100,000,000 values"):
+        npz_arrays(tmp_path / "d.npz", 1000)
     given = {"a": np.arange(6).reshape(2, 3), "b": np.array("text"), "c": np.float32(0.5)}
     np.savez_compressed(tmp_path / "b.npz", **given)
-    found = npz_arrays(tmp_path / "b.npz", 8)
+    found = npz_arrays(tmp_path / "b.npz", 9)
     assert all((found[name] == value).all() for name, value in given.items())
     np.savez(tmp_path / "c.npz", x=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):

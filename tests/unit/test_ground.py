@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from jumps_blender.errors import JumpsError
 from jumps_blender.keypoints.space import StillCamera
+from jumps_blender.model_runtime import direct
 from jumps_blender.model_runtime import lift as lift_module
 from jumps_blender.model_runtime import space as space_module
 from jumps_blender.model_runtime.contacts import CONTACTS, contacts, soles, spans, standing
@@ -206,6 +208,26 @@ class Knowing:
         del lens, height, progress, cancelled
         world, stands = walker(len(observation.times))
         return seen(world, stands, camera())
+
+
+def test_a_graphics_card_that_is_too_small_leaves_lifting_to_the_cpu(monkeypatch):
+    def load(device):
+        if device != "cpu":
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return Knowing()
+
+    monkeypatch.setattr(lift_module.Lifter, "load", load)
+    monkeypatch.setattr(direct, "pick_device", lambda name: torch.device(name))
+    told = []
+    assert lift_sequence(picture(), device="cuda", notify=told.append).lifter == "lift test"
+    assert told == ["The graphics card's memory is too small: the lifter computed on the CPU."]
+
+    def fail(_device):
+        raise MemoryError
+
+    monkeypatch.setattr(lift_module.Lifter, "load", fail)
+    with pytest.raises(JumpsError, match=r"^Lifting ran out of memory; close other programs"):
+        lift_sequence(picture(), device="cpu")
 
 
 def test_the_whole_way_into_space(monkeypatch):

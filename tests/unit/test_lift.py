@@ -243,6 +243,15 @@ def trained(archive, tmp_path, monkeypatch):
     return Lifter.load("cpu")
 
 
+def test_damaged_weights_are_a_message(tmp_path, monkeypatch):
+    for suffix in (".json", ".safetensors"):
+        shutil.copy((weights_files.FOLDER / "lift").with_suffix(suffix), tmp_path)
+    (tmp_path / "lift.safetensors").write_bytes(b"\xff" * 100)
+    monkeypatch.setattr(weights_files, "FOLDER", tmp_path)
+    with pytest.raises(JumpsError, match=r"lift.safetensors: the weights cannot be read .*reinst"):
+        Lifter.load("cpu")
+
+
 @pytest.mark.usefixtures("trained")
 def test_training_goes_on_from_weights_as_they_ship(archive, tmp_path):
     shipped, _, _ = weights_files.load_weights("lift")

@@ -7,6 +7,7 @@ before: a run that goes on does so at the start of a part, and finds what it wou
 
 from __future__ import annotations
 
+import ctypes
 import math
 from typing import TYPE_CHECKING, Callable, Protocol
 
@@ -105,6 +106,7 @@ class Finder:
         if self._current is not None:
             self._current.close()
             self._current = None
+            _give_back_memory()
         for picture, seconds in self._leading:
             self._current = self._current or self._make()
             self._current.find(picture, seconds)
@@ -130,6 +132,15 @@ class Finder:
     def _seconds(self, frame: Frame) -> float:
         """A frame's time, also where it isn't known."""
         return frame.time if math.isfinite(frame.time) else frame.index / (self._film.fps or 30.0)
+
+
+def _give_back_memory() -> None:
+    """Give back what an estimator that was closed had: glibc keeps it otherwise, and what is made
+    next doesn't fit into its pieces. Elsewhere the system does so by itself."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return
 
 
 def _around(
