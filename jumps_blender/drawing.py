@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .keypoints.detected import ENDS, STARTS
 from .keypoints.sequence import JointState, PoseSequence
 from .keypoints.track import PoseTrack
 from .scene.look import STATE_COLOURS
-from .skeletons import JOINTS, PARENTS, joint_index
+from .skeletons import JOINTS, PARENTS
 
 _MARGIN = 0.12  # of the body's size, left free around it
 BACKGROUND, PANEL_COLOUR, TEXT = (24, 26, 30), (36, 39, 45), (205, 208, 214)
@@ -23,21 +24,6 @@ COLOURS = {
     state: (round(255 * red), round(255 * green), round(255 * blue))
     for state, (red, green, blue) in STATE_COLOURS.items()
 }
-# The lines that a 12-joint skeleton is drawn with.
-_INPUT_LINES = [
-    tuple(joint_index(name) for name in pair)
-    for pair in (
-        *(("l_shoulder", "r_shoulder"), ("l_hip", "r_hip")),
-        *(
-            (f"{side}_{a}", f"{side}_{b}")
-            for side in ("l", "r")
-            for a, b in (
-                *(("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "hand")),
-                *(("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"), ("ankle", "toe")),
-            )
-        ),
-    )
-]
 _Colour = tuple[int, int, int]
 
 
@@ -124,7 +110,7 @@ def draw_input(
     seen = sequence.state[frame] == JointState.OBSERVED
     positions = sequence.positions[frame]
     colour = COLOURS[JointState.OBSERVED]
-    for a, b in _INPUT_LINES:
+    for a, b in zip(STARTS, ENDS, strict=True):
         if seen[a] and seen[b]:
             draw.line((*view(positions[a]), *view(positions[b])), colour, round(2 * size))
     for point in positions[seen]:

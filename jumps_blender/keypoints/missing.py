@@ -117,7 +117,7 @@ def unrest(track: PoseTrack) -> NDArray[np.float32]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # frames without a body
         body = np.nanmedian(shakes[:, common], axis=1, keepdims=True)
-    body = np.fmax(body, _STILL * _size(track))
+    body = np.fmax(body, _STILL * body_size(track.positions, track.confidence > 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         more = np.log(shakes / body)
     return np.where(np.isfinite(shakes), np.maximum(more, 0.0), 0.0).astype(np.float32)
@@ -157,15 +157,16 @@ def _shaking(track: PoseTrack) -> NDArray[np.float64]:
     return result
 
 
-def _size(track: PoseTrack) -> float:
-    """The diagonal of the box around the person, in pixels, in most frames."""
-    present = (track.confidence > 0)[..., None]
-    frames = present.any(axis=(1, 2))
-    high = np.where(present, track.positions, -np.inf).max(axis=1)[frames]
-    low = np.where(present, track.positions, np.inf).min(axis=1)[frames]
-    return (
-        float(np.median(np.linalg.norm((high - low).astype(float), axis=1))) if len(high) else 1.0
-    )
+def body_size(positions: NDArray[np.float32], seen: NDArray[np.bool_]) -> float:
+    """The diagonal of the box around a body in most frames, in pixels; 1 where it is never seen.
+
+    positions: (F, K, 2); seen: (F, K)
+    """
+    frames = seen.any(axis=1)
+    high = np.where(seen[..., None], positions, -np.inf).max(axis=1)[frames]
+    low = np.where(seen[..., None], positions, np.inf).min(axis=1)[frames]
+    diagonal = np.linalg.norm((high - low).astype(float), axis=1)
+    return max(float(np.median(diagonal)), 1e-6) if len(diagonal) else 1.0
 
 
 def at_edge(track: PoseTrack, edge: float) -> NDArray[np.bool_]:

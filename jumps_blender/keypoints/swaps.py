@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import joint_index
+from .missing import body_size
 from .track import Observation
 
-_LIMBS = {
+# What detectors take for each other, left and right.
+LIMBS = {
     "arms": ("elbow", "wrist", "hand"),
     "legs": ("knee", "ankle", "foot", "toe"),
 }
@@ -33,8 +35,8 @@ def swaps_repaired(observation: Observation) -> tuple[Observation, dict[str, NDA
     positions, confidence = observation.positions, observation.confidence
     swapped = {}
     step = float(np.median(np.diff(observation.times))) if len(observation.times) > 1 else 1 / 30
-    bend = _BEND * _body_size(observation) * max(1.0, (30 * step) ** 2)
-    for name, parts in _LIMBS.items():
+    bend = _BEND * body_size(observation.positions, observation.mask) * max(1.0, (30 * step) ** 2)
+    for name, parts in LIMBS.items():
         pairs = np.array([[joint_index(f"{side}_{part}") for side in "lr"] for part in parts])
         pairs = pairs[observation.tracked[pairs].all(axis=1)]
         exchanged = _exchanged(positions[:, pairs], confidence[:, pairs] > 0, bend)
@@ -46,16 +48,6 @@ def swaps_repaired(observation: Observation) -> tuple[Observation, dict[str, NDA
                 own[:, pairs] = own[:, pairs[:, ::-1]]
                 values[exchanged] = own
     return replace(observation, positions=positions, confidence=confidence), swapped
-
-
-def _body_size(observation: Observation) -> float:
-    """The diagonal of the box around the body, in pixels, in most frames."""
-    seen = observation.mask[..., None]
-    frames = observation.mask.any(axis=1)
-    high = np.where(seen, observation.positions, -np.inf).max(axis=1)[frames]
-    low = np.where(seen, observation.positions, np.inf).min(axis=1)[frames]
-    diagonal = np.linalg.norm((high - low).astype(float), axis=1)
-    return max(float(np.median(diagonal)), 1e-6) if len(diagonal) else 1.0
 
 
 def _exchanged(points: NDArray, seen: NDArray[np.bool_], bend: float) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..keypoints.swaps import LIMBS
 from ..skeletons import JOINTS, joint_index
 
 STRENGTH = 0.885
@@ -38,10 +39,7 @@ _BEHIND_DROPOUT = 0.08
 _SWAP_START, _SWAP_LENGTH = 0.002, 6.0
 _LIMBS = {
     limb: [(joint_index(f"l_{part}"), joint_index(f"r_{part}")) for part in parts]
-    for limb, parts in (
-        ("arms", ("elbow", "wrist", "hand")),
-        ("legs", ("knee", "ankle", "foot", "toe")),
-    )
+    for limb, parts in LIMBS.items()
 }
 _LIMB_JOINTS = [j for pairs in _LIMBS.values() for pair in pairs for j in pair]
 _TRUNK = [joint_index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]

@@ -208,7 +208,7 @@ def packed_tracks(poses: PoseFile) -> tuple[dict[str, Any], Arrays]:
 def unpacked_tracks(facts: dict[str, Any], arrays: Arrays) -> tuple[Detected, ...]:
     """The people of what ``Tasks.read`` answered, with the joints that are used.
 
-    None where ``packed_tracks`` left them out.
+    None of them where ``packed_tracks`` left them out.
     """
     if not arrays:
         return ()

@@ -29,8 +29,8 @@ from .runtime import own_folder
 
 _SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts"),
-    *(".wmv", ".ogv", ".3gp", ".flv"),
-)
+    *(".wmv", ".ogv", ".3gp", ".flv", ".ts", ".asf", ".vob", ".gif"),
+)  # Blender's filter holds 255 characters: others are chosen with the filter off.
 # What is kept of an estimation, and the types that it must have: users can edit it.
 _KEPT: dict[str, Any] = {
     "estimator": str,

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from ..errors import JumpsError, WorkCancelledError
 from ..files import written_whole
+from ..locks import lock
 from .programs import DISK_FULL, Programs, python_in
 from .recipe import Recipe, package_name
 
@@ -274,10 +275,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
     Makes the folder, and deletes it when it is empty in the end. Raises JumpsError when it can't
     be written or another is at work there.
     """
-    lock = folder / _LOCK
+    path = folder / _LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = _locked_file(lock)
+        file = _locked_file(path)
     except OSError as error:
         raise JumpsError(
             f"{folder}: cannot be written ({error.strerror}); choose another folder."
@@ -291,7 +292,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             # While it is locked, or whoever opened it meanwhile would lock what is no longer there.
             if sys.platform == "win32":  # which deletes no open files, and so none of others
                 file.close()
-            lock.unlink()
+            path.unlink()
         file.close()
         with suppress(OSError):
             folder.rmdir()
@@ -301,7 +302,7 @@ def _locked_file(path: Path) -> IO[str] | None:
     """The file, open and locked; None while another has it. Raises OSError."""
     while True:
         file = path.open("a")
-        if not _locked(file):
+        if not lock(file):
             file.close()
             return None
         with suppress(FileNotFoundError):
@@ -309,23 +310,6 @@ def _locked_file(path: Path) -> IO[str] | None:
                 return file
         # It was deleted between opening and locking by who had it before.
         file.close()
-
-
-def _locked(file: IO[str]) -> bool:
-    """Lock a file until it is closed, or the process ends in whatever way; False if it is."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        # Anything else: a file system without locks, which must do without.
-        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-    return True
 
 
 def _finished(folder: Path) -> str | None:

@@ -166,4 +166,4 @@ def _unexpected(error: Exception) -> dict[str, Any]:
     """
     traceback.print_exc()
     words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return {"type": "failed", "text": f"The engine stopped unexpectedly ({words})."}
+    return {"type": "failed", "text": f"What was asked for stopped unexpectedly ({words})."}

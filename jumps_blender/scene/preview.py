@@ -28,12 +28,12 @@ from .footage import Footage
 from .look import STATE_COLOURS, Colours
 from .result import (
     Result,
+    asked_height,
     clip_of,
     create_result,
     has_own_world,
     results_in,
     scene_frames,
-    standing_height,
     to_replace,
 )
 
@@ -242,7 +242,7 @@ def placing_at(
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
     now = scene.frame_current_final
     before, after, share = between(frames, now)
-    tall = standing_height(preview.space, height) / scene.unit_settings.scale_length
+    tall = asked_height(preview.space, height) / scene.unit_settings.scale_length
     previous = replaced(context, preview, keep_previous)
     root = previous.find("root") if previous is not None else None
     if has_own_world(preview.space):
@@ -260,19 +260,6 @@ def between(moments: NDArray[np.float64], now: float) -> tuple[int, int, float]:
     span = moments[after] - moments[before]
     share = float(np.clip((now - moments[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
     return before, after, share
-
-
-def figure_at(
-    context: Context,
-    preview: Preview,
-    height: float,
-    start_frame: int,
-    use_clip_fps: bool,
-    keep_previous: bool = False,
-) -> Figure | None:
-    """The preview at the scene's current frame, where ``apply`` would put it; None outside it."""
-    found = placing_at(context, preview, height, start_frame, use_clip_fps, keep_previous)
-    return found.figure() if found.is_within else None
 
 
 def apply(

@@ -157,7 +157,7 @@ class Result:
         return whole_frames(min(span[0] for span in spans), max(span[1] for span in spans))
 
     def find(self, role: str) -> Object | None:
-        """Its root, armature or camera, None where it has none or it is gone."""
+        """Its root, armature, camera or footage plane; None where it has none or it is gone."""
         kind = {"armature": "ARMATURE", "camera": "CAMERA"}.get(role, "EMPTY")
         with_role = (item for item in self.members if item.get("jumps_role") == role)
         return next((item for item in with_role if item.type == kind), None)
@@ -239,7 +239,7 @@ def create_result(
             f"{MAX_HEIGHT:g} m."
         )
     scene = context.scene
-    height = standing_height(space, height)
+    height = asked_height(space, height)
     if has_own_world(space):
         footage = None
     frames = scene_frames(scene, sequence, start_frame, use_clip_fps)
@@ -295,7 +295,7 @@ def has_own_world(space: SpaceSequence | None) -> bool:
     return space is not None and isinstance(space.camera, MovingCamera)
 
 
-def standing_height(space: SpaceSequence | None, height: float) -> float:
+def asked_height(space: SpaceSequence | None, height: float) -> float:
     """The person's height in metres: as asked for, if that is still free."""
     return space.height if space is not None and has_own_world(space) else height
 
@@ -379,12 +379,12 @@ def plane_of(result: Result) -> PicturePlane:
 
 
 def plane_properties(plane: PicturePlane) -> dict[str, str | int | float]:
-    """The same as the root's custom properties."""
+    """What ``plane_of`` reads, as the root's custom properties."""
     return {f"jumps_{name}": value for name, value in vars(plane).items()}
 
 
 def required_result(context: Context) -> Result:
-    """The same; raises JumpsError where there is none or none is chosen."""
+    """The result that ``active_result`` finds; raises JumpsError where there is none."""
     result = active_result(context)
     if result is None:
         raise JumpsError("There is no JUMPS result selected; click one of its joints.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import JumpsError
 from ..keypoints.space import Lens, MovingCamera
-from .bake import finished, scratch_scene
+from .bake import scratch_scene
 from .result import by_uid
 
 _PIECE = 40  # frames evaluated at once
@@ -44,17 +44,10 @@ def _moves(item: Object) -> bool:
     return False
 
 
-def sample_camera(
-    scene: Scene, camera: Object, frames: Sequence[int], size: tuple[int, int]
-) -> MovingCamera:
-    """What ``sample_camera_steps`` returns, at once."""
-    return finished(sample_camera_steps(scene, camera, frames, size), None)
-
-
 def sample_camera_steps(
     scene: Scene, camera: Object, frames: Sequence[int], size: tuple[int, int]
 ) -> Generator[float, None, MovingCamera]:
-    """The same in pieces; yields the share done.
+    """How a camera goes at scene frames, in pieces; yields the share done.
 
     size: (width, height) in pixels of the picture that fills the camera's frame
 

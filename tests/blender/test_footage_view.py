@@ -26,7 +26,7 @@ from jumps_blender.scene.footage_view import (
     hide_footage,
     show_footage,
 )
-from jumps_blender.scene.preview import Preview, apply, figure_at, forget_all, placing_at
+from jumps_blender.scene.preview import Preview, apply, forget_all, placing_at
 from jumps_blender.skeletons import COMMON12, JOINT_SETS, JOINTS, joint_index
 
 from ..films import numbered, write_film
@@ -85,7 +85,7 @@ def test_the_camera_sees_the_preview_where_it_was_seen(film: Path, kind: str, mo
     for frame in (1, 10, 24):
         scene.frame_set(frame)
         where = placing_at(bpy.context, preview, **placing())
-        figure = figure_at(bpy.context, preview, **placing())
+        figure = placing_at(bpy.context, preview, **placing()).figure()
         picture = preview.in_picture((frame - 1) / 24)
         assert seen_through(camera, figure.points, size) == pytest.approx(
             picture.points[:, :2], abs=0.05

@@ -12,9 +12,9 @@ from jumps_blender.scene.look import STATE_COLOURS
 from jumps_blender.scene.preview import (
     Preview,
     apply,
-    figure_at,
     find,
     forget_all,
+    placing_at,
 )
 from jumps_blender.scene.preview import keep as keep_preview
 from jumps_blender.scene.result import results_in
@@ -37,7 +37,8 @@ def figure(
     clip_fps: bool = False,
     keep: bool = False,
 ):
-    return figure_at(bpy.context, preview, height, start, clip_fps, keep)
+    found = placing_at(bpy.context, preview, height, start, clip_fps, keep)
+    return found.figure() if found.is_within else None
 
 
 def applied(preview: Preview, **changes):

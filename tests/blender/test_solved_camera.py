@@ -13,10 +13,11 @@ from jumps_blender.keypoints import choose_person, read_pose_file
 from jumps_blender.keypoints.space import SpaceSequence, StillCamera
 from jumps_blender.model_runtime import upsample_track
 from jumps_blender.model_runtime.space import before_moving, lift_sequence
+from jumps_blender.scene.bake import finished
 from jumps_blender.scene.camera import seen_by
-from jumps_blender.scene.preview import Preview, apply, figure_at
+from jumps_blender.scene.preview import Preview, apply, placing_at
 from jumps_blender.scene.result import create_result, results_in
-from jumps_blender.scene.solved_camera import moving_camera, sample_camera
+from jumps_blender.scene.solved_camera import moving_camera, sample_camera_steps
 
 from ..walking import HELD_JOINTS, picture, walker
 
@@ -49,7 +50,8 @@ def camera() -> bpy.types.Object:
 
 
 def sampled(camera: bpy.types.Object):
-    return sample_camera(bpy.context.scene, camera, range(11, 11 + FRAMES), SIZE)
+    frames = range(11, 11 + FRAMES)
+    return finished(sample_camera_steps(bpy.context.scene, camera, frames, SIZE), None)
 
 
 def as_seen(local: np.ndarray, stands: np.ndarray, lens, poses) -> SpaceSequence:
@@ -147,7 +149,7 @@ def test_a_preview_before_it_stays_at_its_frames(camera) -> None:
     given = before_moving(as_seen(way.to_camera(world), stands, way.lens, poses), way)
     preview = Preview(poses, given, placed=(11, False))
     bpy.context.scene.frame_set(31)
-    shown = figure_at(bpy.context, preview, 1.2, 500, True)
+    shown = placing_at(bpy.context, preview, 1.2, 500, True).figure()
     assert shown is not None
     assert shown.points == pytest.approx(given.positions[20], abs=1e-4)
     result = apply(

@@ -17,7 +17,7 @@ from jumps_blender.scene.animate import animate
 from jumps_blender.scene.bake import bake, rest_matrices, sample_pose, without_scale
 from jumps_blender.scene.camera import match_render
 from jumps_blender.scene.export import export_motion
-from jumps_blender.scene.preview import Preview, apply, figure_at
+from jumps_blender.scene.preview import Preview, apply, placing_at
 from jumps_blender.scene.rest_pose import rest_pose
 from jumps_blender.scene.result import clear_result, create_result, results_in
 from jumps_blender.skeletons import JOINTS
@@ -172,13 +172,13 @@ def test_the_preview_stands_where_apply_puts_it() -> None:
     preview = Preview(given.picture, given)
     scene = bpy.context.scene
     scene.frame_set(12)
-    shown = figure_at(bpy.context, preview, 1.9, 1, True)
+    shown = placing_at(bpy.context, preview, 1.9, 1, True).figure()
     assert shown.points == pytest.approx(given.positions[11] * 1.9 / 1.75, abs=0.1)
     result = apply(
         bpy.context, preview, height=1.9, start_frame=1, use_clip_fps=True, extend_range=True
     )
     scene.frame_set(12)
-    shown = figure_at(bpy.context, preview, 1.9, 1, True)
+    shown = placing_at(bpy.context, preview, 1.9, 1, True).figure()
     found = [empty.matrix_world.translation for empty in result.empties]
     assert shown.points == pytest.approx(np.array(found), abs=1e-4)
     assert shown.spread.max() == 0  # all of it was observed

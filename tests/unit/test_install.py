@@ -545,15 +545,15 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 def test_a_lock_that_was_deleted_meanwhile_keeps_nobody_out(tmp_path, monkeypatch):
     """Bug: who opened the lock's file while another finished there locked a file that was no longer
     in the folder; a third made a new one, and both installed."""
-    path, locked = tmp_path / ".lock", install._locked
+    path, locked = tmp_path / ".lock", install.lock
     path.touch()
 
     def other_finishes(file):
         path.unlink(missing_ok=True)
-        monkeypatch.setattr(install, "_locked", locked)
+        monkeypatch.setattr(install, "lock", locked)
         return locked(file)
 
-    monkeypatch.setattr(install, "_locked", other_finishes)
+    monkeypatch.setattr(install, "lock", other_finishes)
     file = install._locked_file(path)
     assert os.path.samestat(os.fstat(file.fileno()), path.stat())
     assert install._locked_file(path) is None

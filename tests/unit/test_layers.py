@@ -38,7 +38,7 @@ ALLOWED = {
         "skeletons",
     },
 }
-ANYWHERE = {"errors", "files", "interrupts", "signs", "__version__"}
+ANYWHERE = {"errors", "files", "interrupts", "locks", "signs", "__version__"}
 
 
 def _imports(path: Path):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import JumpsError
-from .records import MAX_PEOPLE
+from .records import ASSUMED_FPS, MAX_PEOPLE
 
 if TYPE_CHECKING:
     from .frames import Frame, Video
@@ -131,7 +131,9 @@ class Finder:
 
     def _seconds(self, frame: Frame) -> float:
         """A frame's time, also where it isn't known."""
-        return frame.time if math.isfinite(frame.time) else frame.index / (self._film.fps or 30.0)
+        if math.isfinite(frame.time):
+            return frame.time
+        return frame.index / (self._film.fps or ASSUMED_FPS)
 
 
 def _give_back_memory() -> None:

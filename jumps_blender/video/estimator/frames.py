@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import JumpsError
+from .records import ASSUMED_FPS
 
 # FFmpeg takes playlists for videos too: what they name is read from files alone, never a network.
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
@@ -31,7 +32,6 @@ _AHEAD = 3  # pictures that wait for the estimator
 # How often FFmpeg is asked again for a frame where it finds none: at the end, and for each frame
 # that is damaged. Half a minute of film at the least.
 _ATTEMPTS = 1000
-_ASSUMED_FPS = 30.0
 # What people call encodings, by what OpenCV does: those for which its FFmpeg may have no decoder.
 _AV1 = "AV01"
 _ENCODINGS = {_AV1: "AV1", "vvc1": "H.266", "vvi1": "H.266", "apv1": "APV", "jxs ": "JPEG XS"}
@@ -114,7 +114,7 @@ class Video:
 
     def expected(self, start: float, stop: float | None) -> int:
         """About how many frames lie before ``stop`` and from ``start`` on, at least 1; seconds."""
-        fps = self.fps or _ASSUMED_FPS
+        fps = self.fps or ASSUMED_FPS
         last = self.stated or 1
         end = last if stop is None else min(last, round(stop * fps))
         return max(end - round(start * fps), 1)
@@ -173,7 +173,7 @@ class Video:
             zero = stamp if zero is None else zero
             # Streams without timestamps say 0 each time.
             time = stamp - zero if index == 0 or stamp > zero else float("nan")
-            about = time if np.isfinite(time) else index / (self.fps or _ASSUMED_FPS)
+            about = time if np.isfinite(time) else index / (self.fps or ASSUMED_FPS)
             # A hair of room: 0.1 s is meant to be the fourth frame at 30 per second.
             if stop is not None and about > stop - 1e-4:
                 return

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import JumpsError
-from .records import Records
+from .records import ASSUMED_FPS, Records
 
-_ASSUMED_FPS = 30.0
 _SAME_RATE = 0.02  # how much a container's rate may differ from that of its own timestamps
 # Hundredths of a pixel and of a per cent: far below what any estimator is sure of.
 _DECIMALS, _CONFIDENCE_DECIMALS = 2, 4
@@ -123,7 +122,7 @@ def rising(
     before = np.maximum.accumulate(np.where(np.isfinite(stamps), stamps, -np.inf))
     known = np.isfinite(stamps) & (stamps > np.concatenate([[-np.inf], before[:-1]]))
     if known.sum() < 2:
-        return indices / (fps or _ASSUMED_FPS)
+        return indices / (fps or ASSUMED_FPS)
     own = np.interp(indices, indices[known], stamps[known])
     paces = np.diff(stamps[known]) / np.diff(indices[known])
     pace = float(np.median(paces))
@@ -136,7 +135,7 @@ def rising(
 def rate(times: NDArray[np.float64], stated: float) -> float:
     """Frames per second: as stated where the times are about that far apart, else by these."""
     if len(times) < 2:
-        return stated or _ASSUMED_FPS
+        return stated or ASSUMED_FPS
     own = 1 / float(np.median(np.diff(times)))
     fits = stated > 0 and abs(own / stated - 1) <= _SAME_RATE
     return stated if fits else round(min(max(own, 0.01), 10_000.0), 4)

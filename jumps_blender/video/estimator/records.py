@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,15 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import JumpsError
+from ...locks import lock
 
 _MAGIC = b"JMPV"
 _HEAD = struct.Struct("<4sI")
 _FRAME = struct.Struct("<qdi")
 _SUM = struct.Struct("<I")
-_MAX_HEADER = 2**20
+ASSUMED_FPS = 30.0  # of a video that tells neither its rate nor its frames' times
 MAX_PEOPLE = 500  # as many as the reader of pose files tells apart
-# Nobody's file is that long: where Windows locks a byte without hindering anyone.
-_LOCKED_BYTE = 2**60
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Records:
             )
         except OSError as error:
             raise JumpsError(f"{path}: cannot be written ({error.strerror}).") from error
-        if not _locked(self._file):
+        if not lock(self._file):
             self._file.close()
             raise JumpsError(
                 "Poses are being estimated from this video already; wait for the end of that, or "
@@ -160,23 +158,3 @@ class Records:
             return None
         joints = np.frombuffer(content, "<f4").reshape(people, self.shape[0], 2 + self.shape[1])
         return Record(index, time, joints)
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Lock a file until it is closed, or the process ends in whatever way; False if it is."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(_LOCKED_BYTE)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks, which must do without; Windows has them all.
-        return sys.platform != "win32"
-    return True
