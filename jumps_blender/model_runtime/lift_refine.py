@@ -28,6 +28,8 @@ _SURE = 30.0  # times better than not at all; so well a frame tells at most how 
 _ACROSS = 0.1  # radians; a bone this little off the picture plane tells its length best
 _SPREAD = 0.03  # metres that the network's bones are off, at least
 _TIE = 5.0  # per metre: how unlikely it is that a bone that leans so far swings over in one frame
+_LEAP = 0.05  # metres more in depth than the network's bone, from one frame to the next
+_SWING = 0.2  # seconds before and after, over which that is spread
 _LOOKS = 3.0  # per second; frames close to each other err alike and tell little more than one
 
 
@@ -147,12 +149,28 @@ def _settled(
     spread = np.maximum(uncertainty, _SPREAD).astype(float)
     evidence = lean * own / spread**2 * min(_LOOKS * step, 1.0)
     ties = _TIE * np.minimum(lean[1:], lean[:-1])
-    depth = solved[..., 2].copy()
     leaning = lean * signs(evidence, ties)
+    # A limb that goes over to the other side, or leaps, does so on the network's own smooth way.
+    leaps = np.abs(np.diff(leaning, axis=0)) > _LEAP + np.abs(np.diff(own, axis=0))
+    share = np.clip(_frames_away(leaps) * step / _SWING, 0, 1)
+    firm = share * share * (3 - 2 * share)
+    leaning = firm * leaning + (1 - firm) * np.clip(own, -lean, lean)
+    depth = solved[..., 2].copy()
     for level in _LEVELS:
         depth[:, level] = depth[:, _PARENT[level]] + leaning[:, level]
     # Along their rays: in the picture nothing moves.
     return solved * (depth / np.maximum(solved[..., 2], 0.1))[..., None]
+
+
+def _frames_away(events: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(F, N): how many frames it is to the nearest event; these (F - 1, N) lie between frames."""
+    between = np.zeros((len(events) + 2, events.shape[1]), bool)
+    between[1:-1] = events
+    place = np.arange(len(between))[:, None] - 0.5
+    before = np.maximum.accumulate(np.where(between, place, -np.inf), axis=0)[:-1]
+    after = np.minimum.accumulate(np.where(between, place, np.inf)[::-1], axis=0)[::-1][1:]
+    frames = place[:-1] + 0.5
+    return np.minimum(frames - before, after - frames)
 
 
 def _lengths(
