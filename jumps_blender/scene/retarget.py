@@ -36,6 +36,7 @@ from .bake import (
 from .keyframes import check_tweak_mode, new_channelbag, rate_of
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
+from .rig_feet import fit_feet
 from .rig_rest import FOLLOWS, SPINE, Mapped, RestBody, at_rest, shares
 from .rig_track import Keys, is_ours, put_on_track, write_keys, write_still
 from .rig_trial import Switches, Trial, check_poses, that_move, tried
@@ -53,6 +54,7 @@ _BESIDE = {
 }
 CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
+_ANKLES = [joint_index("l_ankle"), joint_index("r_ankle")]
 _SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
 _PART = 0.12  # share of the trunk's length below which a bone's ends don't tell where it points
 # How many frames of a clip are tried on a rig whose bones constraints move, and by how many
@@ -325,7 +327,13 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray, fps: flo
     points: (F, 28, 3) and up (F, 3), both in armature space; fps: frames per second
     """
     rig = at_rest(trial, mapped)
-    frames = body_frames(points, rig.joints, fps) @ rig.frames.swapaxes(-1, -2)
+    up = up / np.linalg.norm(up, axis=-1, keepdims=True)
+    legs = [_legs(x) for x in (rig.joints[None], points)]
+    scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
+    steeper, higher = fit_feet(rig.joints, points, up, scale, bool(mapped.get("l_toe")))
+    frames = body_frames(points, rig.joints, fps)
+    frames[:, _ANKLES] = _sloped(frames[:, _ANKLES], up, steeper)
+    frames = frames @ rig.frames.swapaxes(-1, -2)
     parts = {name: frames[:, joint_index("neck")] for name in mapped.get("neck", ())}
     trunk = _trunk_turns(rig, points)
     parts |= dict(zip((mapped["hips"][0], *mapped.get("spine", ())), trunk, strict=True))
@@ -333,18 +341,24 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray, fps: flo
         for name in mapped.get(slot, ()):
             parts.setdefault(name, frames[:, joint_index(joint)])
     turns = {name: turn @ _unscaled(trial.still[name][:3, :3]) for name, turn in parts.items()}
-    legs = [_legs(x) for x in (rig.joints[None], points)]
-    scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
-    middle = points[:, _HIPS].mean(axis=1) * scale
+    middle = points[:, _HIPS].mean(axis=1) * scale + higher * up
     hips = mapped["hips"][0]
     aside = trial.head(hips) - rig.joints[_HIPS].mean(axis=0)
     heads = {hips: middle + trunk[0] @ aside}
     for name in mapped.get("root", ()):
-        up = up / np.linalg.norm(up, axis=-1, keepdims=True)
         moved = heads[hips] - trial.head(hips)
         heads[name] = trial.head(name) + moved - (moved * up).sum(axis=-1, keepdims=True) * up
         turns[name] = np.tile(_unscaled(trial.still[name][:3, :3]), (len(points), 1, 1))
     return _Wanted(turns, heads, _beside(mapped))
+
+
+def _sloped(frames: NDArray, up: NDArray, angle: float) -> NDArray[np.float64]:
+    """Feet's axes (F, 2, 3, 3), as of ``body_frames``, turned about their sides: steeper down."""
+    side, along, other = np.moveaxis(frames, -1, 0)
+    # The third axis goes up or down where one stands, as the side is the left or the right one.
+    down = -np.sign(np.median((other * up[:, None]).sum(axis=-1), axis=0))[:, None]
+    cos, sin = np.cos(angle), down * np.sin(angle)
+    return np.stack([side, cos * along + sin * other, cos * other - sin * along], axis=-1)
 
 
 def _beside(mapped: Mapped) -> dict[str, _Beside]:

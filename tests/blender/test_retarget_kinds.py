@@ -14,6 +14,7 @@ from jumps_blender.scene.retarget import ik_controls, retarget, rig_bones
 from jumps_blender.skeletons import JOINTS, PARENTS, joint_index
 from jumps_blender.skeletons.rig_maps import mapped
 
+from ..walking import walker
 from .rigs import BONES, heads, lifted, make_rig, moving, t_pose
 from .test_orientation import REST, about, posed
 from .test_retarget import MIXAMO, keys
@@ -262,9 +263,38 @@ def test_other_proportions() -> None:
         assert (bend * wanted).sum(-1).min() > 0
 
 
-def test_standing_feet_stand_still_whatever_the_legs_proportions() -> None:
-    from ..walking import walker
+@pytest.mark.parametrize(("ankle", "ball"), [(0.08, 0.06), (0.06, 0.06), (0.035, 0.075)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_soles_lie_flat_on_the_floor_whatever_the_ankles_height(ankle, ball, upright) -> None:
+    """Bug: the bone from ankle to ball sloped as the body's; boots stood 7 cm in the floor, toes
+    up by 20 degrees. (This figure is small: as if 0.14, 0.105 and 0.06 m of a grown-up's.)"""
+    world, stands = walker(60)
+    joints = t_pose()
+    for side in "lr":
+        leg = [joint_index(f"{side}_{part}") for part in ("ankle", "foot", "toe")]
+        joints[leg] = joints[leg[0]] * (1, 1, 0) + [
+            (0, 0, ankle),
+            (0, -ball, 0.02),
+            (0, -ball - 0.03, 0.02),
+        ]
+    called = MIXAMO
+    if upright:
+        rig, _ = make_rig(joints, called, seed=4)
+    else:
+        rig, _ = make_rig(joints @ Y_UP.T * 100, called, seed=4)
+        rig.scale, rig.rotation_euler = (0.01,) * 3, (np.pi / 2, 0, 0)
+        bpy.context.view_layer.update()
+    retarget(lifted(world), rig, mapped(rig_bones(rig))[1])
+    frames = np.arange(1, 61)
+    for column, side in ((0, "l"), (2, "r")):
+        found = heads(rig, [called[f"{side}_foot"], called[f"{side}_toe"]], frames)
+        standing = found[stands[:, column]]
+        assert standing[:, 0, 2] == pytest.approx(ankle, abs=0.012)
+        slope = np.arctan2(standing[:, 0, 2] - standing[:, 1, 2], ball)
+        assert np.degrees(slope) == pytest.approx(np.degrees(np.arctan2(ankle - 0.02, ball)), abs=3)
 
+
+def test_standing_feet_stand_still_whatever_the_legs_proportions() -> None:
     world, stands = walker(60)
     joints = t_pose()
     for side in "lr":
