@@ -352,12 +352,13 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray, fps: flo
     return _Wanted(turns, heads, _beside(mapped))
 
 
-def _sloped(frames: NDArray, up: NDArray, angle: float) -> NDArray[np.float64]:
-    """Feet's axes (F, 2, 3, 3), as of ``body_frames``, turned about their sides: steeper down."""
+def _sloped(frames: NDArray, up: NDArray, steeper: NDArray) -> NDArray[np.float64]:
+    """Feet's axes (F, 2, 3, 3), as of ``body_frames``, turned about their sides, by angles (2,)
+    down."""
     side, along, other = np.moveaxis(frames, -1, 0)
     # The third axis goes up or down where one stands, as the side is the left or the right one.
     down = -np.sign(np.median((other * up[:, None]).sum(axis=-1), axis=0))[:, None]
-    cos, sin = np.cos(angle), down * np.sin(angle)
+    cos, sin = np.cos(steeper)[:, None], down * np.sin(steeper)[:, None]
     return np.stack([side, cos * along + sin * other, cos * other - sin * along], axis=-1)
 
 

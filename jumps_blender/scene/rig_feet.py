@@ -35,8 +35,9 @@ def fit_feet(
     up: NDArray[np.float64],
     scale: float,
     has_toes: bool,
-) -> tuple[float, float]:
-    """How much steeper a rig's feet slope than the body's, radians, and how much higher it stands.
+) -> tuple[NDArray[np.float64], float]:
+    """How much steeper a rig's left and right foot (2,) slope than the body's, radians, and how
+    much higher it stands.
 
     rest: (28, 3), the rig's joints at rest; points: (F, 28, 3), the body's; up: (F, 3), unit
     vectors; all in the armature's space, as is the height. scale: of the rig, in the body's size;
@@ -45,17 +46,17 @@ def fit_feet(
     """
     trunk = rest[_NECK] - rest[_HIPS].mean(axis=0)
     if trunk @ up[0] < 0.8 * np.linalg.norm(trunk):
-        return 0.0, 0.0
+        return np.zeros(2), 0.0
     tall = _stature(rest[None])
     own, bodys = _stance(rest[None], up[:1]), _stance(points, up)
     is_even = (np.ptp(own[:, :2], axis=0) < (_EVEN[1], _EVEN[0] * tall)).all()
     if not is_even or not (_stands(own) and _stands(bodys)):
-        return 0.0, 0.0
+        return np.zeros(2), 0.0
     known = 3 if has_toes else 2
     one, other = (_bones(x)[:, :known] / _stature(x) for x in (rest[None], points))
     unlike = np.abs(np.log(np.maximum(one, 1e-9) / np.maximum(other, 1e-9))).max()
     share = float(np.interp(unlike, _OTHERS, (0, 1)))
-    steeper = share * float((own - bodys)[:, 0].mean()) if has_toes else 0.0
+    steeper = share * (own - bodys)[:, 0] if has_toes else np.zeros(2)
     ankles = rest[[foot[0] for foot in _FEET]] @ up[0]
     if not (_LEAST * tall < ankles.min() and ankles.max() < _MOST * tall):
         return steeper, 0.0
