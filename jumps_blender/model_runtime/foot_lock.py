@@ -18,6 +18,8 @@ _LEGS = tuple(
     tuple(joint_index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot", "toe"))
     for side in "lr"
 )
+_FEET = [joint for leg in _LEGS for joint in leg[2:]]
+_OTHERS = [joint for joint in range(28) if joint not in _FEET]
 _STILL = 0.005  # metres a standing sole may move from frame to frame when the body is settled
 _LEVEL = 0.06  # metres it may be off the floor
 _DRIFT = 0.01  # metres per frame that the body may be moved more than in the frame before,
@@ -55,6 +57,31 @@ def settled(
         shift = _along(moved, direction, inner, np.full(len(world), _ACROSS))
         moved = moved + shift[:, None, None] * direction[:, None]
     return moved
+
+
+def raised(world: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The body (F, 28, 3) on the floor in all of its parts, as of one who falls, sits or lies.
+
+    The feet find the floor, and what is seen of somebody on the ground is less sure than of who
+    stands. Whoever is below the floor with the feet, too, is on another one, as below stairs.
+    """
+    others, feet = world[:, _OTHERS, 2].min(axis=1), world[:, _FEET, 2].min(axis=1)
+    sunk = np.where(others < feet, np.maximum(-others, 0), 0.0) * _on_this_floor(others)
+    if not sunk.any():
+        return world
+    # Rising and falling slowly, and nowhere lower than it must.
+    step = (times[-1] - times[0]) / max(len(times) - 1, 1)
+    half = max(round(_FADE / step), 1) if step > 0 else 1
+    padded = np.pad(sunk, 2 * half, mode="edge")
+    most = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1).max(axis=1)
+    weight = np.hanning(2 * half + 3)[1:-1]
+    up = np.convolve(most, weight / weight.sum(), "valid")
+    return np.asarray(world + up[:, None, None] * (0.0, 0.0, 1.0))
+
+
+def _on_this_floor(low: NDArray) -> NDArray[np.float64]:
+    """In [0, 1]: 0 for what is so far down that there is another floor, as below stairs."""
+    return np.asarray(np.clip((_BELOW + low) / (_BELOW - _SUNK), 0, 1))
 
 
 def _along(
@@ -136,8 +163,7 @@ def locked(
         _reach(result, leg, ankle_moved, ball_moved)
         low = result[:, leg[2:], 2].min(axis=1)
         up = np.zeros_like(ankle_moved)
-        # Out of the floor, unless it is far below: there is another one then, as below stairs.
-        up[:, 2] = np.maximum(-low, 0) * np.clip((_BELOW + low) / (_BELOW - _SUNK), 0, 1)
+        up[:, 2] = np.maximum(-low, 0) * _on_this_floor(low)
         _reach(result, leg, up, up)
     return result
 

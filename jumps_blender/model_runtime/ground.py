@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..skeletons import joint_index
-from .contacts import SOLE_HEIGHT, soles, spans, standing
+from .contacts import SOLE_HEIGHT, SOLES, soles, spans, standing
 
 if TYPE_CHECKING:
     from .lift import Lift
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _PELVIS = joint_index("pelvis")
 _UP_SPREAD = np.deg2rad(2.5)  # of the network's upward direction, over a clip
 _SOLE_SPREAD = 0.06  # metres, of where the network puts a sole, over a step
+_OTHERS = [joint for joint in range(28) if joint not in {j for sole in SOLES for j in sole}]
+_BENEATH = 0.1  # metres that something of the body may be below a foot that stands
+_THICK = 0.02  # metres from a joint to the skin that lies on the floor, at least
 _LEVEL_SPREAD = 0.25  # metres between the floors of stairs and of false alarms
 
 
@@ -28,17 +31,24 @@ def find_ground(
     """The way from a still camera's axes to the world's: turn (3, 3) and the camera's place (3,).
 
     The upward direction is the network's, averaged over the clip, bent to the plane on which the
-    feet's steps lie as far as these are apart. Without a step the lowest foot is on the floor.
+    feet's steps lie as far as these are apart. Without a step the lowest of the body is on the
+    floor; a foot doesn't stand while something else of the body is far below it.
     """
     up = _average(lift.up)
-    steps = spans(standing(lift.contact, times))
-    touching = soles(lift.positions.astype(np.float64))
+    positions = lift.positions.astype(np.float64)
+    touching, lowest = soles(positions), (positions[:, _OTHERS] @ up).min(axis=1)
+    steps = [
+        (part, a, b)
+        for part, a, b in spans(standing(lift.contact, times))
+        if np.median(touching[a:b, part] @ up - SOLE_HEIGHT[part] - lowest[a:b]) < _BENEATH
+    ]
     points = np.array([np.median(touching[a:b, part], axis=0) for part, a, b in steps])
     heights = np.array([SOLE_HEIGHT[part] for part, _, _ in steps])
     if len(points):
         up, level = _plane(points, heights, up)
     else:
-        level = float(np.percentile(touching @ up - SOLE_HEIGHT, 2))
+        low = np.minimum((touching @ up - SOLE_HEIGHT).min(axis=1), lowest - _THICK)
+        level = float(np.percentile(low, 5))
     forward = np.array([0.0, 0.0, 1.0]) - up[2] * up
     if np.linalg.norm(forward) < 1e-3:  # straight down: the picture's top is ahead
         forward = np.array([0.0, -1.0, 0.0]) - -up[1] * up

@@ -16,7 +16,7 @@ from ..skeletons import joint_index
 from . import lift_features
 from .contacts import standing
 from .engine import CancelQuery, Progress, is_out_of_memory
-from .foot_lock import floor_level, locked, settled
+from .foot_lock import floor_level, locked, raised, settled
 from .ground import find_ground
 from .joint_limits import limited
 from .smooth import USUAL_SMOOTHING, smoothed
@@ -136,7 +136,7 @@ def on_floor(
     turn, eye = find_ground(lift, times)
     camera = StillCamera(turn, eye, lens, size)
     stands = standing(lift.contact, times)
-    world = settled(camera.to_world(lift.positions), eye, stands)
+    world = raised(settled(camera.to_world(lift.positions), eye, stands), times)
     # The first pelvis stays over the origin, whatever was moved.
     aside = np.array([*world[0, lift_features.PELVIS, :2], 0.0])
     world, camera = world - aside, replace(camera, eye=eye - aside)
@@ -156,7 +156,7 @@ def before_moving(
     times, world = seen.picture.times, camera.to_world(seen.positions.astype(float))
     stands = seen.stands
     down = np.array([0.0, 0.0, floor_level(world, stands)])
-    free = settled(world - down, camera.eye - down, stands)
+    free = raised(settled(world - down, camera.eye - down, stands), times)
     world = locked(free, stands, times) if foot_lock else free
     return replace(
         seen,

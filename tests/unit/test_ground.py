@@ -10,11 +10,12 @@ from jumps_blender.model_runtime import direct
 from jumps_blender.model_runtime import lift as lift_module
 from jumps_blender.model_runtime import space as space_module
 from jumps_blender.model_runtime.contacts import CONTACTS, contacts, soles, spans, standing
-from jumps_blender.model_runtime.foot_lock import locked, settled
+from jumps_blender.model_runtime.foot_lock import locked, raised, settled
 from jumps_blender.model_runtime.ground import find_ground
 from jumps_blender.model_runtime.lift import Lift
 from jumps_blender.model_runtime.proportions import bone_lengths
 from jumps_blender.model_runtime.space import guessed_size, lift_sequence
+from jumps_blender.skeletons import JOINTS
 
 from ..walking import FEET, HELD_JOINTS, LEGS, PELVIS, camera, picture, times, walker
 
@@ -179,6 +180,32 @@ def test_what_stands_already_is_left_alone():
     world, stands = walker()
     result = locked(world, stands, times(120))
     assert np.abs(result - world).max() < 1e-3
+
+
+def test_who_lies_down_does_not_sink_into_the_floor():
+    """Bug: a raised foot of somebody on the ground was said to stand, and hands were 28 cm deep in
+    the floor that was found by it."""
+    world, stands = walker(60)
+    eye = camera()
+    lying = world.copy()
+    others = [joint for joint in range(28) if joint not in FEET]
+    lying[:, others, 2] = 0.05 + 0.1 * (world[:, others, 2] - world[:, others, 2].min())
+    lying[:, FEET, 2] += 0.35
+    turn, place = find_ground(seen(lying, stands, eye), times(60))
+    found = StillCamera(turn, place, eye.lens, eye.size).to_world(eye.to_camera(lying))
+    assert found[..., 2].min() == pytest.approx(0.02, abs=0.02)
+    # Who falls is on the floor that the steps before have shown.
+    falling, frames = world.copy(), np.arange(60)
+    deep = np.where((frames > 25) & (frames < 35), 0.1, 0.0)
+    falling[:, JOINTS.index("l_hand"), 2] = np.where(deep > 0, -deep, 1.0)
+    result = raised(falling, times(60))
+    assert result[..., 2].min() > -1e-6
+    assert np.array_equal(result[[0, 59]], falling[[0, 59]])
+    rise = (result - falling)[..., 2]
+    assert np.ptp(rise, axis=1).max() < 1e-9
+    assert np.abs(np.diff(rise[:, 0])).max() < 0.03
+    # Below stairs there is another floor.
+    assert np.array_equal(raised(world - (0, 0, 1.5), times(60)), world - (0, 0, 1.5))
 
 
 def test_spans_are_told_for_each_part():
