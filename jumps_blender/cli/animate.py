@@ -17,7 +17,7 @@ from ..keypoints.space import SpaceSequence
 from ..keypoints.space_files import check_c3d, clip_of, in_place, write_space
 from ..keypoints.track import PoseTrack
 from ..model_runtime.smooth import USUAL_SMOOTHING
-from ..model_runtime.space import USUAL_FOCAL, floor_lines, lift_sequence
+from ..model_runtime.space import USUAL_FOCAL, check_height, floor_lines, lift_sequence
 from .arguments import add_engine, add_estimator, add_source, positive_number, rig_name, share
 from .blender import blender_silent, import_blender, open_rig
 from .console import check_own_film, check_writable, progress_bar, say
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..scene.footage import Footage
     from ..scene.result import Result
+    from ..scene.rig_rest import Mapped
 
 # What is written, and how such files' names end.
 _MOTION = {"fbx": (".fbx",), "glb": (".glb",), "usd": (".usdc", ".usda", ".usd"), "bvh": (".bvh",)}
@@ -167,8 +168,15 @@ def _check_animate(arguments: argparse.Namespace) -> None:
             raise JumpsError(f"--{name.replace('_', '-')} needs --rig.")
     if arguments.c3d:
         check_c3d()
-    if arguments.rig and not arguments.rig[0].is_file():
-        raise JumpsError(f"{arguments.rig[0]}: there is no such file.")
+    if arguments.lift:
+        check_height(arguments.height)
+    if arguments.rig:
+        path, name = arguments.rig
+        if not path.is_file():
+            raise JumpsError(f"{path}: there is no such file.")
+        with blender_silent():
+            import_blender()
+            _bones_of(open_rig(path, name))
 
 
 def _open_footage(path: Path) -> Footage:
@@ -245,16 +253,24 @@ def _build_scene(
 
 
 def _put_on(rig: Object, result: Result) -> None:
-    from ..scene.retarget import retarget, rig_bones
+    from ..scene.retarget import retarget
+
+    family, found = _bones_of(rig)
+    say(f"bones of {rig.name}: {family}.")
+    retarget(result, rig, found)
+
+
+def _bones_of(rig: Object) -> tuple[str, Mapped]:
+    """The rig's family, and its bones by slot; raises JumpsError where bones are missing."""
+    from ..scene.retarget import ik_controls, rig_bones
     from ..skeletons.rig_maps import mapped, problems
 
     bones = rig_bones(rig)
     family, found = mapped(bones)
-    say(f"bones of {rig.name}: {family}.")
     wrong = problems(found, bones)
     if wrong:
         raise JumpsError(f"{rig.name}: {wrong[0]}")
-    retarget(result, rig, found)
+    return family, ik_controls(rig, found) | found
 
 
 def _write_preview(

@@ -63,8 +63,7 @@ def lift_sequence(
     from .lift import Lifter
 
     size = sequence.image_size or guessed_size(sequence.positions)
-    if not 0.1 <= height <= 100:
-        raise JumpsError(f"The person's height is {height:g} m; give one between 0.1 and 100 m.")
+    check_height(height)
     if not 0 <= smoothing <= 1:
         raise JumpsError(f"The smoothing is {smoothing:g}; give a number from 0 to 1.")
     if not 1 <= focal_mm <= 5000:
@@ -99,6 +98,12 @@ def lift_sequence(
         height=height,
         lifter=identity,
     )
+
+
+def check_height(height: float) -> None:
+    """Raise JumpsError for a standing height, metres, that no person can have."""
+    if not 0.1 <= height <= 100:
+        raise JumpsError(f"The person's height is {height:g} m; give one between 0.1 and 100 m.")
 
 
 def _where_it_fits(

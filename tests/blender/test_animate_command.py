@@ -138,6 +138,29 @@ def test_a_rig_whose_driver_blender_refuses_lets_the_command_end(tmp_path: Path)
     assert (tmp_path / "a.bvh").is_file()
 
 
+def test_a_rig_whose_legs_are_held_by_ik(tmp_path: Path) -> None:
+    """Bug: its targets were found in Blender's window and not by the command, which refused it."""
+    rig = character("mixamo").rig
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = rig.data.edit_bones
+    for side in ("Left", "Right"):
+        control, foot = bones.new(f"Target{side}"), bones[f"mixamorig:{side}Foot"]
+        control.head = foot.head
+        control.tail = foot.head + foot.vector
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for side in ("Left", "Right"):
+        held = rig.pose.bones[f"mixamorig:{side}Leg"].constraints.new("IK")
+        held.target, held.subtarget, held.chain_count = rig, f"Target{side}", 2
+    rig_file = tmp_path / "held.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig_file), copy=True)
+    options = ("--engine", "interpolate", "--lift", "--rig", rig_file)
+    done = _animate(EXAMPLE, *options, "--bvh", tmp_path / "a.bvh")
+    assert done.returncode == 0, done.stderr
+    moved = (tmp_path / "a.bvh").read_text()
+    assert "TargetLeft" in moved
+
+
 def test_every_output_on_a_rig(tmp_path: Path) -> None:
     """One run; each file holds what the .blend shows of the rig, or the lifted joints."""
     pytest.importorskip("c3d", reason="the Python package c3d is not installed")
@@ -211,5 +234,11 @@ def test_a_rig_that_is_none_leaves_nothing(tmp_path: Path) -> None:
     ):
         done = _animate(EXAMPLE, *arguments, chosen)
         assert done.returncode == 2
-        assert done.stderr.splitlines()[-1] == f"jumps: {rigs}: {words}"
+        # Before the engine has run.
+        assert done.stderr.splitlines() == [f"jumps: {rigs}: {words}"]
+    done = _animate(EXAMPLE, "--lift", "--height", "0.01", "--fbx", tmp_path / "a.fbx")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "jumps: The person's height is 0.01 m; give one between 0.1 and 100 m.\n",
+    )
     assert not (tmp_path / "a.fbx").exists()
