@@ -135,6 +135,7 @@ class LongOperator:
         except JumpsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        redraw(context)
         self._tell(job, words)
         return {"FINISHED"}
 

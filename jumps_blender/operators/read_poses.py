@@ -98,7 +98,7 @@ def take_poses(
         for key, value in (rule or IMPORTED).as_data().items():
             assign_quietly(settings, key, value)
     settings.rule_is_files = rule is not None
-    redraw(bpy.context, {"UI", "WINDOW"})
+    redraw(bpy.context, {"WINDOW"})  # the panels are drawn a tick later
     rule_changed(settings, bpy.context)
     placed(settings, bpy.context)
     job.notes += [f"{name}: {note}" for note in facts["notes"]]
@@ -133,7 +133,7 @@ class JUMPS_OT_read_again(LongOperator, Operator):
 
     def finish(self, context: Context, _job: WorkerJob) -> str:
         keep_detections(*self._source, self._people)
-        redraw(context, {"UI", "WINDOW"})
+        redraw(context, {"WINDOW"})
         return f"Read the detections of {Path(self._source[0]).name}."
 
 
