@@ -104,7 +104,8 @@ class Cache:
                         file, lambda: hashlib.blake2b(digest_size=16)
                     ).hexdigest()
                 if path.stem == f"{key}-{digest}":
-                    os.utime(path)  # it was used now
+                    with suppress(OSError):  # on a disk that can only be read
+                        os.utime(path)  # it was used now
                     return path
                 path.unlink()
         return None

@@ -245,11 +245,14 @@ class EstimateJob:
         self.notes += done.notes
         self._worker.close()
         written = Path(str(done.facts["poses"]))
-        # Another content than the one whose digest was taken.
-        if self._cache.state(self._video) != self._before:
+        try:
+            # Another content than the one whose digest was taken?
+            if self._cache.state(self._video) != self._before:
+                raise changed(self._video)
+        except JumpsError:
             written.unlink(missing_ok=True)
             self._cache.part(self._key).unlink(missing_ok=True)
-            raise changed(self._video)
+            raise
         if written == self._written:
             self.poses = self._cache.keep(self._key, written, str(done.facts["digest"]))
         else:

@@ -89,7 +89,8 @@ class Records:
         try:
             self._take_up(part, tail)
         except OSError as error:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what was not written is tried once more
+                self._file.close()
             raise JumpsError(f"{path}: cannot be used ({error.strerror}).") from error
 
     def __enter__(self) -> Records:

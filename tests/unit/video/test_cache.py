@@ -1,8 +1,10 @@
 """Poses that are kept: found by content, proved whole, within a limit."""
 
+import errno
 import hashlib
 import json
 import os
+from unittest.mock import Mock
 
 import pytest
 
@@ -42,13 +44,16 @@ def test_reading_through_can_be_cancelled(tmp_path):
         Cache(tmp_path / "cache").digest(video, lambda: True)
 
 
-def test_poses_are_found_by_their_key_and_proved_whole(tmp_path):
+def test_poses_are_found_by_their_key_and_proved_whole(tmp_path, monkeypatch):
     cache = Cache(tmp_path / "cache")
     key, path = kept(cache, "one")
     assert cache.poses(key) == path
     assert path.read_bytes() == b"poses"
     assert not cache.part(key).exists()
     assert cache.poses(cache.key("two")) is None
+    with monkeypatch.context() as patched:  # a disk that can only be read
+        patched.setattr(os, "utime", Mock(side_effect=OSError(errno.EROFS, "read-only")))
+        assert cache.poses(key) == path
     path.write_bytes(b"poset")
     assert cache.poses(key) is None
     assert not path.exists()

@@ -254,6 +254,17 @@ def test_a_video_that_changes_meanwhile_is_said(film, estimate, tmp_path):
     assert not list((tmp_path / "cache").glob("*.json*-*"))
 
 
+def test_a_video_that_goes_meanwhile_leaves_nothing(film, estimate, tmp_path):
+    video = film(frames=250)
+    job = estimate(video)
+    until_kept(job, tmp_path / "cache", 1)
+    video.unlink()
+    with pytest.raises(JumpsError, match=r"cannot be read \(No such file"):
+        drain(job)
+    left = [path for path in (tmp_path / "cache").iterdir() if path.name != "digests.json"]
+    assert left == []
+
+
 def test_several_people_by_the_landmarker(film, estimate, tmp_path):
     model = tmp_path / "pose.task"
     model.write_bytes(b"PK\x03\x04task")

@@ -103,6 +103,18 @@ def test_hostile_counts_allocate_nothing(tmp_path):
     assert len(read(path)) == 1
 
 
+def test_a_full_disk_is_a_message(tmp_path):
+    """Bug: closing the file tried to write once more, and that error came out instead."""
+    resource = pytest.importorskip("resource", reason="there are no such limits on Windows")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(JumpsError, match=r"a.part: cannot be used \(File too large\)"):
+            Records(tmp_path / "a.part", HEADER, SHAPE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_a_link_is_not_written_through(tmp_path):
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
