@@ -32,6 +32,7 @@ _AHEAD = 3  # pictures that wait for the estimator
 # How often FFmpeg is asked again for a frame where it finds none: at the end, and for each frame
 # that is damaged. Half a minute of film at the least.
 _ATTEMPTS = 1000
+_LONGEST_START = 60.0  # seconds until the first frame; beyond, the clock is another one
 # What people call encodings, by what OpenCV does: those for which its FFmpeg may have no decoder.
 _AV1 = "AV01"
 _ENCODINGS = {_AV1: "AV1", "vvc1": "H.266", "vvi1": "H.266", "apv1": "APV", "jxs ": "JPEG XS"}
@@ -170,7 +171,10 @@ class Video:
         while self._grabbed(index >= 0):
             index += 1
             stamp = self._number(cv2.CAP_PROP_POS_MSEC) / 1000
-            zero = stamp if zero is None else zero
+            if zero is None:
+                # What can't be decoded at the start, as after a cut, takes its time all the same:
+                # Blender counts it, too.
+                zero = 0.0 if 0 <= stamp < _LONGEST_START else stamp
             # Streams without timestamps say 0 each time.
             time = stamp - zero if index == 0 or stamp > zero else float("nan")
             about = time if np.isfinite(time) else index / (self.fps or ASSUMED_FPS)

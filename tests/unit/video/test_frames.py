@@ -81,6 +81,31 @@ def test_a_stream_that_begins_late_begins_at_nought(look, tmp_path):
     assert np.abs(times - np.array(ticks) / TICKS).max() < 1e-4
 
 
+def test_frames_that_cannot_be_decoded_at_the_start_take_their_time(look, tmp_path):
+    """Bug: the first frame that could be decoded was time 0. Blender counts the others, too, and
+    the footage was late by as many frames for good. (Cutting without encoding leaves such films.)
+    """
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    with av.open(str(whole), "w") as film:
+        stream = film.add_stream("libx264", rate=30, options={"bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.gop_size = 24
+        for picture in numbered(60, (64, 48)):
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode())
+    with av.open(str(whole)) as film, av.open(str(cut), "w") as rest:
+        stream = rest.add_stream_from_template(film.streams.video[0])
+        packets = [packet for packet in film.demux(video=0) if packet.dts is not None]
+        for packet in packets[18:]:
+            packet.stream = stream
+            rest.mux(packet)
+    begins = float(min(packet.pts * packet.time_base for packet in packets[18:]) * 30)
+    found = look(cut, whole=True)["frames"]
+    assert found[0][1] > 0.1
+    for _, time, picture in found:
+        assert number_of(np.array(picture, np.uint8)) == round(begins + 30 * time) % 32
+
+
 def test_pictures_are_in_order_upright_and_rgb(look, tmp_path):
     path = write_film(tmp_path / "film.mp4", numbered(12, (64, 48)))
     found = look(path, whole=True)
