@@ -21,6 +21,7 @@ from ..keypoints.source import MOVIE_ATOMS
 
 _PICTURES = frozenset([b"mdat", b"moov", b"moof"])
 _HANDLER = (b"moov", b"trak", b"mdia", b"hdlr")
+_TRACK_HEADER = (b"moov", b"trak", b"tkhd")
 _EBML, _SEGMENT, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 _TRACK_TYPE = (_SEGMENT, b"\x16\x54\xae\x6b", b"\xae", b"\x83")
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -82,6 +83,27 @@ def film_count(path: Path) -> int:
     except (OSError, ValueError, IndexError, struct.error):
         return 1
     return max(count, 1)
+
+
+def is_mirrored(path: Path) -> bool:
+    """Whether an MP4 or QuickTime film is to be shown with left and right exchanged; never raises.
+
+    OpenCV and Blender alike take that for upside down.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if file.read(8)[4:8] not in MOVIE_ATOMS:
+                return False
+            for first, _ in _inside(atoms, file, 0, size, _TRACK_HEADER):
+                file.seek(first)
+                header = file.read(96)
+                a, b, _, c, d = struct.unpack_from(">5i", header, 52 if header[0] == 1 else 40)
+                if a < 0 < d and not (b or c):
+                    return True
+    except (OSError, ValueError, IndexError, struct.error):
+        pass
+    return False
 
 
 def _inside(

@@ -22,7 +22,7 @@ from ..processes.job import ThreadedJob
 from ..skeletons import JOINT_SETS
 from .backends import BACKENDS, Backend
 from .cache import LIMIT, Cache, changed
-from .containers import cut_off, film_count
+from .containers import cut_off, film_count, is_mirrored
 from .model_files import check_models
 
 ESTIMATOR = Program("video.estimator.worker", oldest="3.9")
@@ -197,6 +197,11 @@ class EstimateJob:
             notes.append(
                 f"{name} holds {films} streams of pictures, and the poses are of the first; "
                 "ffmpeg -i OLD -map 0:v:1 -c copy NEW takes out the second."
+            )
+        if is_mirrored(self._video):
+            notes.append(
+                f"{name} is to be shown mirrored, and neither its poses nor Blender's footage are: "
+                "they are upside down; ffmpeg -i OLD NEW makes it as it should be."
             )
         return notes
 

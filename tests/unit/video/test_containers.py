@@ -1,5 +1,6 @@
 """Films that are cut off are told, and nothing else is said to be."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -8,10 +9,10 @@ import pytest
 
 from jumps_blender.processes.client import Runtime
 from jumps_blender.processes.job import drain
-from jumps_blender.video.containers import cut_off, film_count
+from jumps_blender.video.containers import cut_off, film_count, is_mirrored
 from jumps_blender.video.estimate import EstimateJob
 
-from ...films import numbered, write_film
+from ...films import numbered, turn_upright, write_film
 
 COUNT = 60
 
@@ -134,6 +135,21 @@ def test_films_beside_each_other_are_counted(tmp_path, name, options):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
     assert film_count(tmp_path / name) == 2
+
+
+def test_mirrored_films_are_told(tmp_path):
+    path = film(tmp_path / "a.mp4", sound=1.0)
+    assert not is_mirrored(path)
+    turn_upright(path)
+    assert not is_mirrored(path)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    content[matrix : matrix + 20] = struct.pack(">5i", -1 << 16, 0, 0, 0, 1 << 16)
+    path.write_bytes(content)
+    assert is_mirrored(path)
+    path.write_bytes(content[: matrix + 4])
+    assert not is_mirrored(path)
+    assert not is_mirrored(tmp_path / "none")
 
 
 def test_it_is_said_whether_estimated_or_found_again(mediapipe, shared, tmp_path):
