@@ -36,7 +36,7 @@ from .bake import (
 from .keyframes import check_tweak_mode, new_channelbag, rate_of
 from .orientation import body_frames, trunk_frames
 from .result import Result, by_uid
-from .rig_feet import fit_feet
+from .rig_feet import fit_feet, stature
 from .rig_rest import FOLLOWS, SPINE, Mapped, RestBody, at_rest, shares
 from .rig_track import Keys, is_ours, put_on_track, write_keys, write_still
 from .rig_trial import Switches, Trial, check_poses, that_move, tried
@@ -55,7 +55,6 @@ _BESIDE = {
 CONTROLS = ("root", *_BESIDE)
 _HIPS = [joint_index("l_hip"), joint_index("r_hip")]
 _ANKLES = [joint_index("l_ankle"), joint_index("r_ankle")]
-_SHINS = [joint_index(f"{side}_{part}") for side in "lr" for part in ("knee", "ankle")]
 _PART = 0.12  # share of the trunk's length below which a bone's ends don't tell where it points
 # How many frames of a clip are tried on a rig whose bones constraints move, and by how many
 # radians one may miss where it should be.
@@ -328,9 +327,8 @@ def _wanted(trial: Trial, mapped: Mapped, points: NDArray, up: NDArray, fps: flo
     """
     rig = at_rest(trial, mapped)
     up = up / np.linalg.norm(up, axis=-1, keepdims=True)
-    legs = [_legs(x) for x in (rig.joints[None], points)]
-    scale = legs[0].mean() / max(float(np.median(legs[1])), 1e-6)
-    steeper, higher = fit_feet(rig.joints, points, up, scale, bool(mapped.get("l_toe")))
+    scale = stature(rig.joints[None]) / max(stature(points), 1e-6)
+    steeper, higher = fit_feet(rig.joints, points, up, bool(mapped.get("l_toe")))
     frames = body_frames(points, rig.joints, fps)
     frames[:, _ANKLES] = _sloped(frames[:, _ANKLES], up, steeper)
     frames = frames @ rig.frames.swapaxes(-1, -2)
@@ -429,14 +427,6 @@ def _keys(trial: Trial, wanted: _Wanted) -> Iterator[tuple[str, Keys]]:
 def _unscaled(axes: NDArray) -> NDArray[np.float64]:
     """Axes (..., 3, 3) as columns, each of length 1."""
     return np.asarray(axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12))
-
-
-def _legs(points: NDArray) -> NDArray[np.float64]:
-    """(F,): thighs and shins together."""
-    parents = {_SHINS[0]: _HIPS[0], _SHINS[1]: _SHINS[0], _SHINS[2]: _HIPS[1], _SHINS[3]: _SHINS[2]}
-    return np.sum(
-        [np.linalg.norm(points[:, j] - points[:, p], axis=-1) for j, p in parents.items()], axis=0
-    )
 
 
 def _trunk_turns(rig: RestBody, points: NDArray) -> list[NDArray[np.float64]]:

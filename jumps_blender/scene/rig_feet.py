@@ -33,39 +33,39 @@ def fit_feet(
     rest: NDArray[np.float64],
     points: NDArray[np.float64],
     up: NDArray[np.float64],
-    scale: float,
     has_toes: bool,
 ) -> tuple[NDArray[np.float64], float]:
     """How much steeper a rig's left and right foot (2,) slope than the body's, radians, and how
     much higher it stands.
 
     rest: (28, 3), the rig's joints at rest; points: (F, 28, 3), the body's; up: (F, 3), unit
-    vectors; all in the armature's space, as is the height. scale: of the rig, in the body's size;
-    has_toes: whether the rig tells where its balls are. 0 where the body nowhere stands or the rig
-    doesn't at rest, for the second on the height of its origin.
+    vectors; all in the armature's space, as is the height. has_toes: whether the rig tells where
+    its balls are. 0 where the body nowhere stands or the rig doesn't at rest, for the second on the
+    height of its origin.
     """
     trunk = rest[_NECK] - rest[_HIPS].mean(axis=0)
     if trunk @ up[0] < 0.8 * np.linalg.norm(trunk):
         return np.zeros(2), 0.0
-    tall = _stature(rest[None])
+    tall, bodys_tall = stature(rest[None]), stature(points)
     own, bodys = _stance(rest[None], up[:1]), _stance(points, up)
     is_even = (np.ptp(own[:, :2], axis=0) < (_EVEN[1], _EVEN[0] * tall)).all()
     if not is_even or not (_stands(own) and _stands(bodys)):
         return np.zeros(2), 0.0
     known = 3 if has_toes else 2
-    one, other = (_bones(x)[:, :known] / _stature(x) for x in (rest[None], points))
+    one = _bones(rest[None])[:, :known] / tall
+    other = _bones(points)[:, :known] / bodys_tall
     unlike = np.abs(np.log(np.maximum(one, 1e-9) / np.maximum(other, 1e-9))).max()
     share = float(np.interp(unlike, _OTHERS, (0, 1)))
     steeper = share * (own - bodys)[:, 0] if has_toes else np.zeros(2)
     ankles = rest[[foot[0] for foot in _FEET]] @ up[0]
     if not (_LEAST * tall < ankles.min() and ankles.max() < _MOST * tall):
         return steeper, 0.0
-    sole = _SOLE * _stature(points)
-    return steeper, share * float(ankles.mean() - scale * (bodys[:, 1].mean() + sole))
+    ankles_over_floor = tall * (bodys[:, 1].mean() / bodys_tall + _SOLE)
+    return steeper, share * float(ankles.mean() - ankles_over_floor)
 
 
-def _stature(points: NDArray) -> float:
-    """About the standing height: thighs and shins are nearly half of it."""
+def stature(points: NDArray) -> float:
+    """About a body's standing height, by joints (F, 28, 3): thighs and shins are half of it."""
     return float(_bones(points)[:, :2].sum())
 
 
@@ -82,7 +82,7 @@ def _stance(points: NDArray, up: NDArray) -> NDArray[np.float64]:
     for foot in _FEET:
         ankle, ball, toe = points[:, foot].swapaxes(0, 1)
         height = (ankle * up).sum(axis=-1)
-        low = height <= np.percentile(height, _LOWEST) + _NEAR * _stature(points)
+        low = height <= np.percentile(height, _LOWEST) + _NEAR * stature(points)
         over = ((ankle - 0.5 * (ball + toe)) * up).sum(axis=-1)
         rows = [_slope(ball - ankle, up), over, _slope(toe - ball, up)]
         result.append([np.median(row[low]) for row in rows])

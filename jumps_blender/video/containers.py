@@ -26,7 +26,7 @@ _EBML, _SEGMENT, _CLUSTER = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67", b"\x1f\x43
 _TRACK_TYPE = (_SEGMENT, b"\x16\x54\xae\x6b", b"\xae", b"\x83")
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-_MOST_PARTS = 200_000  # of a file; a day of Matroska has fewer
+_MOST_PARTS = 20_000  # of a file; a recording in pieces of a second has as many in five hours
 _MOST_INSIDE = 1000  # of one part, and before what is looked for
 
 # Name, and where the content begins and ends, of each part between two places.

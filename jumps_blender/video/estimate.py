@@ -137,13 +137,10 @@ class EstimateJob:
         self._asked: WorkerJob | None = None
         files = [self._video, *map(Path, settings.models.values())]
         self._before = self._cache.state(self._video)
-        known = [self._cache.known_digest(file) for file in files]
-        self._looking: ThreadedJob | None = None
-        if all(known):
-            self._found_key(known)
-        else:
-            # Gigabytes take seconds to read through.
-            self._looking = ThreadedJob(lambda: self._look(files), self.status)
+        self._film_notes: list[str] = []
+        self._is_cut_off = False
+        # Gigabytes take seconds to read through, and even a container's parts may be many.
+        self._looking: ThreadedJob | None = ThreadedJob(lambda: self._look(files), self.status)
 
     def poll(self, seconds: float = 0.0) -> bool:
         """See ``Job.poll``."""
@@ -181,17 +178,22 @@ class EstimateJob:
             if not done:
                 return False
             self._take(self._asked)
-        self.notes += self._told()
+        self.notes += self._film_notes
+        if self._asked is not None and self._asked.facts["damaged"] and not self._is_cut_off:
+            name = printable(self._video.name)
+            self.notes.append(f"{name} is damaged: some of its pictures are missing or wrong.")
         self.share, self.status = 1.0, "Estimated"
         return True
 
-    def _told(self) -> list[str]:
-        """What people should know of the file that the poses are of."""
-        name, notes = printable(self._video.name), []
-        if self._settings.stop is None and cut_off(self._video):
+    def _look(self, files: list[Path]) -> None:
+        """Find by what the poses are kept, and what people should know of the file."""
+        with suppress(WorkCancelledError):
+            digests = [self._cache.digest(file, self._cancelled.is_set) for file in files]
+            self._key = self._cache.key(digests, list(self._settings.models), self._arguments())
+        name, notes = printable(self._video.name), self._film_notes
+        self._is_cut_off = self._settings.stop is None and cut_off(self._video)
+        if self._is_cut_off:
             notes.append(f"{name} is cut off: its last pictures are missing.")
-        elif self._asked is not None and self._asked.facts["damaged"]:
-            notes.append(f"{name} is damaged: some of its pictures are missing or wrong.")
         if (films := film_count(self._video)) > 1:
             # OpenCV and Blender alike take it.
             notes.append(
@@ -203,14 +205,6 @@ class EstimateJob:
                 f"{name} is to be shown mirrored, and neither its poses nor Blender's footage are: "
                 "they are upside down; ffmpeg -i OLD NEW makes it as it should be."
             )
-        return notes
-
-    def _look(self, files: list[Path]) -> None:
-        with suppress(WorkCancelledError):
-            self._found_key([self._cache.digest(file, self._cancelled.is_set) for file in files])
-
-    def _found_key(self, digests: list[str | None]) -> None:
-        self._key = self._cache.key(digests, list(self._settings.models), self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
         """What decides about the poses, beside the files' contents."""

@@ -107,8 +107,7 @@ def test_a_second_time_it_is_there_at_once(film, estimate, tmp_path):
     first = estimate(video)
     drain(first)
     # No process is needed: this Python isn't there.
-    again = estimate(video, Runtime(tmp_path / "none"))
-    assert again.poll()
+    drain(again := estimate(video, Runtime(tmp_path / "none")))
     assert again.poses == first.poses
     other = film("copy.mp4")
     drain(copied := estimate(other, Runtime(tmp_path / "none")))
@@ -355,9 +354,8 @@ def test_where_the_folder_of_poses_is_full_they_are_given_all_the_same(film, est
     drain(whole := estimate(video))
     content = whole.poses.read_bytes()
     whole.poses.unlink()
-    job = estimate(video)
-    job._written.symlink_to("/dev/full")
-    drain(job)
+    whole._written.symlink_to("/dev/full")
+    drain(job := estimate(video))
     assert job.poses.read_bytes() == content
     assert job.poses.parent != tmp_path / "cache"
     (note,) = job.notes
